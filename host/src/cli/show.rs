@@ -1,0 +1,117 @@
+use super::table;
+use bytesize::ByteSize;
+use flowmonkey_jobs::job::{HistoryEntry, Job, JobError, JsonText, Status};
+use flowmonkey_jobs::store::{SharedStore, StoreError};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A runner that was silent for longer does not count as there.
+const RUNNER_ALIVE: Duration = Duration::from_secs(60);
+const PAYLOAD_CHARS_MAX: usize = 2000;
+
+/// Why nothing happens to a pending job: no live runner has its handler.
+pub(super) async fn note(store: &SharedStore, job: &Job) -> Result<Option<String>, StoreError> {
+    if job.status != Status::Pending {
+        return Ok(None);
+    }
+    let runners = store.runners(RUNNER_ALIVE).await?;
+    if runners.iter().any(|runner| runner.handlers.contains(&job.handler)) {
+        return Ok(None);
+    }
+    let handler = &job.handler;
+    Ok(Some(if runners.is_empty() {
+        format!("no runner is alive, so no runner has the handler `{handler}`; the job waits for one")
+    } else {
+        let known = runners.iter().flat_map(|runner| runner.handlers.iter().map(String::as_str));
+        let mut known: Vec<&str> = known.collect();
+        known.sort_unstable();
+        known.dedup();
+        format!(
+            "no runner has the handler `{handler}`; the job waits for one. There is: {}",
+            known.join(", ")
+        )
+    }))
+}
+
+/// A job for people: what it is, how it went, what it said.
+pub(super) fn describe(job: &Job, note: Option<&str>, now_ms: i64) -> String {
+    let ago = |at: i64| format!("{} ago", table::age(now_ms - at));
+    let mut pairs = vec![
+        ("job", job.id.clone()),
+        ("handler", job.handler.clone()),
+        ("status", job.status.to_string()),
+        ("attempts", format!("{} of {}", job.attempts, job.max_attempts)),
+        ("priority", job.priority.to_string()),
+        ("created", ago(job.created_at)),
+        ("changed", ago(job.updated_at)),
+    ];
+    if job.status == Status::Pending {
+        let due = match job.run_at {
+            None => "when it is resumed".into(),
+            Some(at) if at > now_ms => format!("in {}", table::age(at - now_ms)),
+            Some(at) => format!("since {}", table::age(now_ms - at)),
+        };
+        pairs.push(("due", due));
+    }
+    let waiting = job.waiting.as_ref().map(|waiting| {
+        let signal = waiting.signal.as_ref().map(|signal| format!("signal `{signal}` "));
+        format!("{}{}", signal.unwrap_or_default(), waiting.reason.as_deref().unwrap_or_default())
+    });
+    let optional = [
+        ("waiting for", waiting),
+        ("note", note.map(str::to_owned)),
+        ("execution", job.execution_id.clone()),
+        ("step", job.step_id.clone()),
+        ("runner", job.runner_id.clone()),
+        ("progress", job.progress.as_ref().map(table::progress)),
+        ("input", Some(payload(&job.input))),
+        ("checkpoint", job.checkpoint.as_ref().map(payload)),
+        ("result", job.result.as_ref().map(payload)),
+        ("error", job.error.as_ref().map(error)),
+    ];
+    pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let mut text = table::pairs(&pairs);
+    if !job.history.is_empty() {
+        text.push_str("\n\n attempts, oldest first");
+        for entry in &job.history {
+            let _ = write!(text, "\n{}", history_line(entry, now_ms));
+        }
+    }
+    text
+}
+
+fn history_line(entry: &HistoryEntry, now_ms: i64) -> String {
+    let usage = entry.usage.as_ref().map(|usage| {
+        format!("  {} fuel, {}, {}", table::fuel(usage), table::memory(usage), table::wall(usage))
+    });
+    let error = entry.error.as_ref().map(|error| format!("  {}", table::short(&error.to_string(), 100)));
+    format!(
+        "   {:>3}  {:<10}{} ago{}{}",
+        entry.attempt,
+        table::printable(&entry.outcome),
+        table::age(now_ms - entry.at),
+        usage.unwrap_or_default(),
+        error.unwrap_or_default(),
+    )
+}
+
+/// The whole error: message, details, and the frames of the guest.
+pub(super) fn error(error: &JobError) -> String {
+    let mut text = error.to_string();
+    if let Some(details) = &error.details {
+        let _ = write!(text, "\ndetails: {}", payload(details));
+    }
+    for frame in &error.backtrace {
+        let _ = write!(text, "\n  in {frame}");
+    }
+    text
+}
+
+fn payload(json: &JsonText) -> String {
+    let text = json.as_str();
+    if text.chars().count() <= PAYLOAD_CHARS_MAX {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(PAYLOAD_CHARS_MAX).collect();
+    format!("{start}… ({} in all; --json shows everything)", ByteSize(text.len() as u64).display().iec())
+}

@@ -1,0 +1,302 @@
+//! Settings of `dev` and `run`: from a file, then the environment, then flags. What comes out of
+//! [`Settings::try_from`] was checked once and is not checked again.
+
+use bytesize::ByteSize;
+use flowmonkey_jobs::catalog::HandlerSettings;
+use flowmonkey_jobs::job::RetryPolicy;
+use flowmonkey_jobs::reaper::ReaperSettings;
+use flowmonkey_jobs::runner::RunnerSettings;
+use flowmonkey_jobs::sandbox::{Limits, Metering, SandboxConfig};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The file that is read when it is there and no other is named.
+pub(crate) const FILE_DEFAULT: &str = "flowmonkey.toml";
+
+/// Settings as they are written: every one may be absent.
+#[derive(Debug, Clone, Default, clap::Args, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(next_help_heading = "Settings (also in flowmonkey.toml, without the dashes)")]
+pub(crate) struct RawSettings {
+    /// Names this runner on the jobs it claims; unique in the fleet [default: a random one]
+    #[arg(long, value_name = "NAME", env = "FLOWMONKEY_RUNNER_ID")]
+    pub(crate) runner_id: Option<String>,
+    /// Pause before the next look when there was too little to do [default: 1s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_POLL_INTERVAL")]
+    pub(crate) poll_interval: Option<Span>,
+    /// At most so many jobs a claim [default: 10]
+    #[arg(long, value_name = "JOBS", env = "FLOWMONKEY_BATCH_SIZE")]
+    pub(crate) batch_size: Option<NonZeroU32>,
+    /// At most so many attempts at once [default: 5]
+    #[arg(long, value_name = "ATTEMPTS", env = "FLOWMONKEY_MAX_CONCURRENT")]
+    pub(crate) max_concurrent: Option<NonZeroU32>,
+    /// Pause between two beats for all jobs this runner holds [default: 10s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_HEARTBEAT_INTERVAL")]
+    pub(crate) heartbeat_interval: Option<Span>,
+    /// A running job without a heartbeat for so long is taken from its runner [default: 60s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_STALLED_THRESHOLD")]
+    pub(crate) stalled_threshold: Option<Span>,
+    /// Pause between two looks for such jobs [default: 30s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_REAP_INTERVAL")]
+    pub(crate) reap_interval: Option<Span>,
+    /// How long a stop waits for attempts to end by themselves [default: 30s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_DRAIN_TIMEOUT")]
+    pub(crate) drain_timeout: Option<Span>,
+    /// How long a cancelled attempt may go on before it is interrupted [default: 5s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_CANCEL_GRACE")]
+    pub(crate) cancel_grace: Option<Span>,
+    /// Instructions an attempt may use, roughly, or `unlimited` [default: 10000000000]
+    #[arg(long, value_name = "FUEL", env = "FLOWMONKEY_FUEL")]
+    pub(crate) fuel: Option<Fuel>,
+    /// Time an attempt may take [default: 60s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_TIMEOUT")]
+    pub(crate) timeout: Option<Span>,
+    /// Memory an attempt may hold, over all its memories [default: 128MiB]
+    #[arg(long, value_name = "SIZE", env = "FLOWMONKEY_MEMORY_MAX")]
+    pub(crate) memory_max: Option<Size>,
+    /// The longest pause after a first failed attempt [default: 1s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_RETRY_BASE")]
+    pub(crate) retry_base: Option<Span>,
+    /// The longest pause after any failed attempt [default: 1h]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_RETRY_CAP")]
+    pub(crate) retry_cap: Option<Span>,
+}
+
+/// A duration as people write it: `500ms`, `10s`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Span(pub(crate) Duration);
+
+/// A size as people write it: `64MiB`, `1GB`, `1048576`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Size(pub(crate) usize);
+
+/// A number of instructions, or none counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Fuel(Option<u64>);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration = humantime::parse_duration(text);
+        duration.map(Span).map_err(|error| format!("{error}; write a time like 500ms, 10s or 1h30m"))
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let size: ByteSize =
+            text.parse().map_err(|error| format!("{error}; write a size like 64MiB or 1GB"))?;
+        usize::try_from(size.as_u64()).map(Size).map_err(|_| "larger than this machine can address".into())
+    }
+}
+
+impl FromStr for Fuel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "unlimited" {
+            return Ok(Fuel(None));
+        }
+        match text.replace('_', "").parse() {
+            Ok(0) | Err(_) => Err("write a number above zero, or `unlimited`".into()),
+            Ok(fuel) => Ok(Fuel(Some(fuel))),
+        }
+    }
+}
+
+macro_rules! from_string {
+    ($($name:ident)*) => {$(
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+    )*};
+}
+from_string!(Span Size Fuel);
+
+impl RawSettings {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// Names the file, and the line and key that are wrong.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+        toml::from_str(&text).map_err(|error| format!("{shown}: {error}"))
+    }
+
+    /// What is absent here is taken from `below`.
+    pub(crate) fn over(self, below: RawSettings) -> Self {
+        RawSettings {
+            runner_id: self.runner_id.or(below.runner_id),
+            poll_interval: self.poll_interval.or(below.poll_interval),
+            batch_size: self.batch_size.or(below.batch_size),
+            max_concurrent: self.max_concurrent.or(below.max_concurrent),
+            heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),
+            stalled_threshold: self.stalled_threshold.or(below.stalled_threshold),
+            reap_interval: self.reap_interval.or(below.reap_interval),
+            drain_timeout: self.drain_timeout.or(below.drain_timeout),
+            cancel_grace: self.cancel_grace.or(below.cancel_grace),
+            fuel: self.fuel.or(below.fuel),
+            timeout: self.timeout.or(below.timeout),
+            memory_max: self.memory_max.or(below.memory_max),
+            retry_base: self.retry_base.or(below.retry_base),
+            retry_cap: self.retry_cap.or(below.retry_cap),
+        }
+    }
+}
+
+/// Settings that go together.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) runner: RunnerSettings,
+    pub(crate) reaper: ReaperSettings,
+    pub(crate) handlers: HandlerSettings,
+    pub(crate) sandbox: SandboxConfig,
+}
+
+/// More attempts at once would reserve more address space than a process has.
+const MAX_CONCURRENT_MAX: u32 = 1000;
+/// One linear memory is at most so large.
+const MEMORY_BYTES_MAX: usize = 4 << 30;
+
+impl TryFrom<RawSettings> for Settings {
+    type Error = String;
+
+    fn try_from(raw: RawSettings) -> Result<Self, String> {
+        let runner = RunnerSettings::default();
+        let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
+        let runner = RunnerSettings {
+            runner_id: raw.runner_id.unwrap_or(runner.runner_id),
+            poll_interval: span(raw.poll_interval, runner.poll_interval),
+            batch_size: raw.batch_size.unwrap_or(runner.batch_size),
+            max_concurrent: raw.max_concurrent.unwrap_or(runner.max_concurrent),
+            heartbeat_interval: span(raw.heartbeat_interval, runner.heartbeat_interval),
+            drain_timeout: span(raw.drain_timeout, runner.drain_timeout),
+            cancel_grace: span(raw.cancel_grace, runner.cancel_grace),
+        };
+        let reaper = ReaperSettings::default();
+        let reaper = ReaperSettings {
+            stalled_threshold: span(raw.stalled_threshold, reaper.stalled_threshold),
+            check_interval: span(raw.reap_interval, reaper.check_interval),
+            ..reaper
+        };
+        let limits = Limits::default();
+        let (fuel, metering) = match raw.fuel {
+            Some(Fuel(None)) => (limits.fuel, Metering::Unlimited),
+            Some(Fuel(Some(fuel))) => (fuel, Metering::Fuel),
+            None => (limits.fuel, Metering::Fuel),
+        };
+        let limits = Limits {
+            fuel,
+            wall_max: span(raw.timeout, limits.wall_max),
+            memory_bytes_max: raw.memory_max.map_or(limits.memory_bytes_max, |size| size.0),
+            ..limits
+        };
+        let retry = RetryPolicy::default();
+        let retry = RetryPolicy {
+            base: span(raw.retry_base, retry.base),
+            cap: span(raw.retry_cap, retry.cap),
+            ..retry
+        };
+        let sandbox = SandboxConfig {
+            attempts_max: runner.max_concurrent,
+            memory_bytes_ceiling: limits.memory_bytes_max,
+            ..SandboxConfig::default()
+        };
+        let settings =
+            Settings { runner, reaper, handlers: HandlerSettings { limits, retry, metering }, sandbox };
+        settings.check().map(|()| settings)
+    }
+}
+
+impl Settings {
+    /// What no single value shows.
+    fn check(&self) -> Result<(), String> {
+        let (beat, stalled) = (self.runner.heartbeat_interval, self.reaper.stalled_threshold);
+        let shown = humantime::format_duration;
+        if stalled <= beat * 2 {
+            return Err(format!(
+                "stalled-threshold ({}) must be more than twice heartbeat-interval ({}), or one late beat \
+                 costs a job its attempt",
+                shown(stalled),
+                shown(beat)
+            ));
+        }
+        let above_zero = [
+            ("poll-interval", self.runner.poll_interval),
+            ("heartbeat-interval", beat),
+            ("reap-interval", self.reaper.check_interval),
+            ("timeout", self.handlers.limits.wall_max),
+        ];
+        if let Some((name, _)) = above_zero.iter().find(|(_, span)| span.is_zero()) {
+            return Err(format!("{name} must be above zero"));
+        }
+        if self.runner.max_concurrent.get() > MAX_CONCURRENT_MAX {
+            return Err(format!("max-concurrent must be at most {MAX_CONCURRENT_MAX}; start more runners"));
+        }
+        if self.handlers.limits.memory_bytes_max > MEMORY_BYTES_MAX {
+            return Err("memory-max must be at most 4GiB, the most a WebAssembly memory can have".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(toml: &str) -> Result<Settings, String> {
+        let raw: RawSettings = toml::from_str(toml).map_err(|error| error.to_string())?;
+        Settings::try_from(raw)
+    }
+
+    #[test]
+    fn nothing_given_means_flowmonkeys_defaults() {
+        let settings = settings("").unwrap();
+        let runner = settings.runner;
+        assert_eq!((runner.poll_interval.as_secs(), runner.heartbeat_interval.as_secs()), (1, 10));
+        assert_eq!((runner.batch_size.get(), runner.max_concurrent.get()), (10, 5));
+        assert_eq!(settings.reaper.stalled_threshold.as_secs(), 60);
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file: RawSettings = toml::from_str("poll-interval = '2s'\nbatch-size = 7").unwrap();
+        let flags = RawSettings { poll_interval: Some(Span(Duration::from_secs(3))), ..Default::default() };
+        let both = flags.over(file);
+        assert_eq!(both.poll_interval, Some(Span(Duration::from_secs(3))));
+        assert_eq!(both.batch_size.map(NonZeroU32::get), Some(7));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused_by_name() {
+        let table = [
+            ("heartbeat-interval = '30s'", "stalled-threshold (1m) must be more than twice"),
+            ("poll-interval = '0s'", "poll-interval must be above zero"),
+            ("max-concurrent = 5000", "max-concurrent must be at most"),
+            ("max-concurrent = 0", "nonzero"),
+            ("memory-max = '5GiB'", "memory-max must be at most"),
+            ("memory-max = 'lots'", "write a size like"),
+            ("timeout = 'soon'", "write a time like"),
+            ("fuel = '0'", "above zero"),
+            ("poll_interval = '1s'", "unknown field `poll_interval`"),
+        ];
+        for (toml, expected) in table {
+            let error = settings(toml).unwrap_err();
+            assert!(error.contains(expected), "{toml}: {error}");
+        }
+        assert_eq!(settings("fuel = 'unlimited'").unwrap().handlers.metering, Metering::Unlimited);
+    }
+}

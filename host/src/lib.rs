@@ -1,0 +1,32 @@
+//! A background-job runner for people who must run handlers they did not write.
+//!
+//! Jobs live in a [`store`]; a [`runner`] claims them and runs each attempt in the [`sandbox`], in a
+//! fresh WebAssembly instance that can reach nothing but what it was given. A committed job is never
+//! lost; it runs at least once; at most one attempt's outcome is recorded; a handler can harm nothing
+//! but its own attempt.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use flowmonkey_jobs::{catalog::Catalog, runner::Runner, sandbox::Sandbox, store::PgStore};
+//! use std::{path::Path, sync::Arc};
+//!
+//! let store = Arc::new(PgStore::connect("postgres://localhost/app", 10).await?);
+//! let catalog = Arc::new(Catalog::new(Arc::new(Sandbox::new(&Default::default())?)));
+//! catalog.load_folder(Path::new("handlers"), Default::default())?;
+//!
+//! let runner = Runner::builder(store).handlers(catalog).runner_id("worker-1").build()?;
+//! runner.start();
+//! tokio::signal::ctrl_c().await?;
+//! runner.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod catalog;
+pub mod clock;
+pub mod job;
+pub mod reaper;
+pub mod runner;
+pub mod sandbox;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,252 @@
+//! The fleet's worker: claims jobs, keeps their leases alive, runs each attempt in the sandbox, and
+//! records how it ended. Only the runner sees both the store and the sandbox.
+
+mod attempt;
+mod claim;
+mod heartbeat;
+mod leased;
+mod recorder;
+mod settings;
+
+pub use settings::{RunnerBuilder, RunnerSettings, SettingsError};
+
+use crate::catalog::Catalog;
+use crate::job::Lease;
+use crate::sandbox::{Control, Directive, Interruption};
+use crate::store::{SharedStore, StoreError};
+use crate::telemetry;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// How long the end waits for interrupted attempts to be recorded before it leaves them to the reaper.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A runner. Create it with [`Runner::builder`], then [`start`](Runner::start) it.
+pub struct Runner {
+    shared: Arc<Shared>,
+    loops: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// How far a runner is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Claims and runs.
+    Running,
+    /// Claims no more; attempts may end by themselves.
+    Draining,
+    /// Attempts are interrupted and their jobs given back.
+    Releasing,
+    /// What is not recorded by now is left to the reaper.
+    Over,
+}
+
+/// What the loops of one runner share.
+struct Shared {
+    store: SharedStore,
+    catalog: Arc<Catalog>,
+    settings: RunnerSettings,
+    phase: watch::Sender<Phase>,
+    /// Attempts from claim to record; their leases are kept alive.
+    active: Mutex<HashMap<Lease, Control>>,
+    /// Changes with every attempt that begins or ends.
+    active_count: watch::Sender<usize>,
+    /// Whether a claim may still bring attempts.
+    claiming: watch::Sender<bool>,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    superseded: AtomicU64,
+}
+
+impl Runner {
+    /// A runner over this store, with FlowMonkey's defaults.
+    pub fn builder(store: SharedStore) -> RunnerBuilder {
+        RunnerBuilder::new(store)
+    }
+
+    fn new(store: SharedStore, catalog: Arc<Catalog>, settings: RunnerSettings) -> Self {
+        let shared = Shared {
+            store,
+            catalog,
+            settings,
+            phase: watch::Sender::new(Phase::Running),
+            active: Mutex::default(),
+            active_count: watch::Sender::new(0),
+            claiming: watch::Sender::new(false),
+            completed: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            superseded: AtomicU64::new(0),
+        };
+        Runner { shared: Arc::new(shared), loops: Mutex::default() }
+    }
+
+    /// Begins to claim, on the Tokio runtime it is called from. A database that is away is waited
+    /// for. Calling it twice changes nothing; a runner that was stopped stays stopped.
+    pub fn start(&self) {
+        let mut loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        if !loops.is_empty() || self.shared.phase() > Phase::Running {
+            return;
+        }
+        telemetry::runner_started(&self.shared.settings.runner_id, &self.shared.catalog.names());
+        let (recordings, received) = mpsc::channel(self.shared.settings.max_concurrent.get() as usize * 2);
+        self.shared.claiming.send_replace(true);
+        loops.push(tokio::spawn(claim::claim_repeatedly(self.shared.clone(), recordings)));
+        loops.push(tokio::spawn(heartbeat::beat_repeatedly(self.shared.clone())));
+        loops.push(tokio::spawn(recorder::record_repeatedly(self.shared.clone(), received)));
+    }
+
+    /// Stops gracefully: claims no more, tells the guests to drain, waits for them up to the drain
+    /// timeout, then interrupts the rest and gives their jobs back without costing them an attempt.
+    /// Returns when everything is recorded, or when the database stayed away for too long; the reaper
+    /// takes what is left then.
+    pub async fn stop(&self) {
+        self.advance(Phase::Draining);
+        let drained = self.shared.idle_or(Phase::Releasing);
+        let _ = tokio::time::timeout(self.shared.settings.drain_timeout, drained).await;
+        self.advance(Phase::Releasing);
+        let _ = tokio::time::timeout(RELEASE_TIMEOUT, self.shared.idle_or(Phase::Over)).await;
+        let abandoned = self.active_count();
+        self.advance(Phase::Over);
+        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
+        if loops.is_empty() {
+            return;
+        }
+        for one in loops {
+            let _ = one.await;
+        }
+        let withdrawn = self.shared.store.withdraw(&self.shared.settings.runner_id);
+        let _ = tokio::time::timeout(Duration::from_secs(2), withdrawn).await;
+        telemetry::runner_stopped(&self.shared.settings.runner_id, abandoned);
+    }
+
+    /// Cuts the draining of a [`stop`](Runner::stop) short: running attempts are interrupted now.
+    pub fn release(&self) {
+        self.advance(Phase::Releasing);
+    }
+
+    /// Attempts under way.
+    pub fn active_count(&self) -> usize {
+        self.shared.active().len()
+    }
+
+    /// Jobs this runner completed since it was created.
+    pub fn completed_count(&self) -> u64 {
+        self.shared.completed.load(Ordering::Relaxed)
+    }
+
+    /// Jobs this runner failed for good since it was created.
+    pub fn failed_count(&self) -> u64 {
+        self.shared.failed.load(Ordering::Relaxed)
+    }
+
+    /// Outcomes that were dropped because the job belonged to another attempt by then.
+    pub fn superseded_count(&self) -> u64 {
+        self.shared.superseded.load(Ordering::Relaxed)
+    }
+
+    fn advance(&self, to: Phase) {
+        let advanced = self.shared.phase.send_if_modified(|phase| {
+            let forward = to > *phase;
+            *phase = to.max(*phase);
+            forward
+        });
+        if !advanced {
+            return;
+        }
+        if to == Phase::Draining {
+            telemetry::runner_draining(&self.shared.settings.runner_id, self.active_count());
+        }
+        self.shared.active().values().for_each(|control| obey(to, control));
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // Not stopped: the guests end with the loops, and the reaper takes their jobs.
+        self.advance(Phase::Over);
+        let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
+        loops.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// What an attempt is told in each phase.
+fn obey(phase: Phase, control: &Control) {
+    match phase {
+        Phase::Running => {}
+        Phase::Draining => control.tell(Directive::Drain),
+        Phase::Releasing | Phase::Over => control.interrupt(Interruption::Released),
+    }
+}
+
+impl Shared {
+    fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Waits until the runner is in this phase or a later one.
+    async fn reached(&self, phase: Phase) {
+        let mut receiver = self.phase.subscribe();
+        // The sender lives in `self`, so this cannot fail before it is true.
+        let _ = receiver.wait_for(|current| *current >= phase).await;
+    }
+
+    /// Waits until nothing is under way and nothing more can come, or the phase is reached.
+    async fn idle_or(&self, phase: Phase) {
+        let (mut claiming, mut active) = (self.claiming.subscribe(), self.active_count.subscribe());
+        let idle = async {
+            let _ = claiming.wait_for(|claiming| !claiming).await;
+            let _ = active.wait_for(|count| *count == 0).await;
+        };
+        tokio::select! {
+            () = idle => {}
+            () = self.reached(phase) => {}
+        }
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<Lease, Control>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters an attempt, so that its lease is kept alive from now on.
+    fn enter(&self, lease: &Lease) -> Control {
+        let control = Control::default();
+        let mut active = self.active();
+        active.insert(lease.clone(), control.clone());
+        self.active_count.send_replace(active.len());
+        drop(active);
+        // After it is entered: a phase that begins now reaches it one way or the other.
+        obey(self.phase(), &control);
+        control
+    }
+
+    fn leave(&self, lease: &Lease) {
+        let mut active = self.active();
+        active.remove(lease);
+        self.active_count.send_replace(active.len());
+    }
+}
+
+/// Speaks up when a store call begins to fail and when it works again, not every time between.
+struct Outage {
+    call: &'static str,
+    failing: AtomicBool,
+}
+
+impl Outage {
+    fn of(call: &'static str) -> Self {
+        Outage { call, failing: AtomicBool::new(false) }
+    }
+
+    fn note<T>(&self, shared: &Shared, result: &Result<T, StoreError>) {
+        let was_failing = self.failing.swap(result.is_err(), Ordering::Relaxed);
+        let runner_id = &shared.settings.runner_id;
+        match result {
+            Err(why) if !was_failing => telemetry::store_failing(runner_id, self.call, why),
+            Ok(_) if was_failing => telemetry::store_back(runner_id, self.call),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use super::recorder::Finished;
+use super::{Outage, Phase, Shared, attempt};
+use crate::store::{ClaimRequest, Claimed, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+const BACKOFF_MAX: Duration = Duration::from_secs(15);
+
+/// Claims until the runner stops. No error ends it: a database that is away is asked again.
+pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Sender<Finished>) {
+    let outage = Outage::of("claim");
+    let mut failures = 0;
+    while shared.phase() == Phase::Running {
+        let free = free_places(&shared).await;
+        if free == 0 {
+            continue;
+        }
+        let limit = free.min(shared.settings.batch_size.get());
+        let claimed = claim(&shared, limit).await;
+        outage.note(&shared, &claimed);
+        let pause = match claimed {
+            // As many as asked for: there may be more.
+            Ok(jobs) if jobs.len() >= limit as usize => {
+                begin(&shared, jobs, &recordings);
+                failures = 0;
+                continue;
+            }
+            Ok(jobs) => {
+                begin(&shared, jobs, &recordings);
+                failures = 0;
+                shared.settings.poll_interval
+            }
+            Err(_) => {
+                failures += 1;
+                backoff(failures, shared.settings.poll_interval)
+            }
+        };
+        tokio::select! {
+            () = shared.reached(Phase::Draining) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    shared.claiming.send_replace(false);
+}
+
+/// Waits for a place. Zero means that the runner stops.
+async fn free_places(shared: &Shared) -> u32 {
+    let max = shared.settings.max_concurrent.get();
+    let mut active = shared.active_count.subscribe();
+    let count = tokio::select! {
+        count = active.wait_for(|count| *count < max as usize) => count.map_or(max, |count| *count as u32),
+        () = shared.reached(Phase::Draining) => max,
+    };
+    max.saturating_sub(count)
+}
+
+async fn claim(shared: &Shared, limit: u32) -> Result<Vec<Claimed>, StoreError> {
+    let handlers = shared.catalog.names();
+    let request = ClaimRequest { runner_id: shared.settings.runner_id.clone(), handlers, limit };
+    shared.store.claim(&request).await
+}
+
+fn begin(shared: &Arc<Shared>, jobs: Vec<Claimed>, recordings: &mpsc::Sender<Finished>) {
+    for job in jobs {
+        // Entered here and not in the spawned future: a stop that comes between must see it.
+        let control = shared.enter(&job.lease);
+        tokio::spawn(attempt::run(shared.clone(), job, control, recordings.clone()));
+    }
+}
+
+/// Doubles from the poll interval, or a tenth of a second, up to a bound.
+fn backoff(failures: u32, poll_interval: Duration) -> Duration {
+    let base = poll_interval.max(Duration::from_millis(100));
+    base.saturating_mul(1 << (failures - 1).min(8)).min(BACKOFF_MAX.max(poll_interval))
+}

@@ -1,0 +1,155 @@
+use super::Shared;
+use crate::job::{JsonText, Lease, Progress};
+use crate::sandbox::{AttemptHost, Control, Directive, HostFault, LogLevel};
+use crate::store::{Claimed, SharedStore, StoreError};
+use crate::telemetry::{self, AttemptName};
+use async_trait::async_trait;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+/// Progress is written at most this often; the last report is written in any case.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(250);
+
+/// What a guest's calls reach: the store, under the attempt's lease and nothing else.
+///
+/// Guests run on a runtime of their own, and the store's connections belong to the host's: so each
+/// call is handed over to the host's runtime and awaited from there.
+pub(super) struct LeasedHost {
+    store: SharedStore,
+    lease: Lease,
+    handler: String,
+    attempt: u32,
+    control: Control,
+    runtime: Handle,
+    progress: Arc<Mutex<Reports>>,
+}
+
+#[derive(Default)]
+struct Reports {
+    /// The last report, until it is written.
+    unwritten: Option<Progress>,
+    writing: bool,
+}
+
+impl LeasedHost {
+    /// Must be called on the host's runtime.
+    pub(super) fn new(shared: &Shared, job: &Claimed, control: Control) -> Self {
+        LeasedHost {
+            store: shared.store.clone(),
+            lease: job.lease.clone(),
+            handler: job.handler.clone(),
+            attempt: job.attempt,
+            control,
+            runtime: Handle::current(),
+            progress: Arc::default(),
+        }
+    }
+
+    /// The last report, if nobody has written it; the record does then.
+    pub(super) fn unwritten_progress(&self) -> Option<Progress> {
+        lock(&self.progress).unwritten.take()
+    }
+
+    async fn call<F>(&self, call: impl FnOnce(SharedStore, Lease) -> F) -> Result<(), HostFault>
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let call = AbortOnDrop(self.runtime.spawn(call(self.store.clone(), self.lease.clone())));
+        let result = call.join().await.unwrap_or_else(|why| Err(StoreError::Internal(why)));
+        result.map_err(|error| match error {
+            StoreError::LeaseLost => {
+                self.control.tell(Directive::Cancel);
+                HostFault::LeaseLost
+            }
+            StoreError::Unavailable(why) => HostFault::Unavailable(why),
+            StoreError::Invalid(why) => HostFault::Invalid(why),
+            StoreError::Schema(why) | StoreError::Internal(why) => HostFault::Other(why),
+        })
+    }
+}
+
+#[async_trait]
+impl AttemptHost for LeasedHost {
+    async fn save_checkpoint(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
+        let (key, value) = (key.to_owned(), value.clone());
+        self.call(|store, lease| async move { store.save_checkpoint(&lease, &key, &value).await }).await
+    }
+
+    async fn delete_checkpoint(&self, key: &str) -> Result<(), HostFault> {
+        let key = key.to_owned();
+        self.call(|store, lease| async move { store.delete_checkpoint(&lease, &key).await }).await
+    }
+
+    async fn clear_checkpoints(&self) -> Result<(), HostFault> {
+        self.call(|store, lease| async move { store.clear_checkpoints(&lease).await }).await
+    }
+
+    fn progress(&self, progress: Progress) {
+        let mut reports = lock(&self.progress);
+        reports.unwritten = Some(progress);
+        if reports.writing {
+            return;
+        }
+        reports.writing = true;
+        drop(reports);
+        let (store, lease, reports) = (self.store.clone(), self.lease.clone(), self.progress.clone());
+        let control = self.control.clone();
+        self.runtime.spawn(async move {
+            if write_progress(&*store, &lease, &reports).await == Err(HostFault::LeaseLost) {
+                control.tell(Directive::Cancel);
+            }
+        });
+    }
+
+    fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        let (handler, attempt) = (self.handler.as_str(), self.attempt);
+        let name = AttemptName { job_id: &self.lease.job_id, handler, attempt };
+        telemetry::guest_line(name, level.as_str(), message, fields);
+    }
+}
+
+/// Writes until there is nothing new. What cannot be written stays for the record.
+async fn write_progress(
+    store: &dyn crate::store::Store,
+    lease: &Lease,
+    reports: &Mutex<Reports>,
+) -> Result<(), HostFault> {
+    loop {
+        let next = {
+            let mut reports = lock(reports);
+            let next = reports.unwritten.take();
+            reports.writing = next.is_some();
+            next
+        };
+        let Some(progress) = next else { return Ok(()) };
+        match store.progress(lease, &progress).await {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost) => return Err(HostFault::LeaseLost),
+            Err(_) => {
+                lock(reports).unwritten.get_or_insert(progress);
+            }
+        }
+        tokio::time::sleep(PROGRESS_PAUSE).await;
+    }
+}
+
+fn lock(reports: &Mutex<Reports>) -> std::sync::MutexGuard<'_, Reports> {
+    reports.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A guest that is interrupted while it waits for the store leaves no call behind.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> AbortOnDrop<T> {
+    async fn join(mut self) -> Result<T, String> {
+        (&mut self.0).await.map_err(|error| error.to_string())
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

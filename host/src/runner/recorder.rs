@@ -1,0 +1,110 @@
+use super::{Outage, Phase, Shared};
+use crate::job::{ErrorCode, JobError, Status, Transition};
+use crate::store::{Recorded, Recording, StoreError};
+use crate::telemetry::{self, AttemptName};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// At most so many outcomes a statement.
+const GROUP_MAX: usize = 100;
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// An attempt that has ended and is to be recorded.
+pub(super) struct Finished {
+    pub(super) recording: Recording,
+    pub(super) handler: String,
+    pub(super) attempt: u32,
+    /// Told once the record stands, or never will.
+    pub(super) done: oneshot::Sender<()>,
+}
+
+impl Finished {
+    fn name(&self) -> AttemptName<'_> {
+        AttemptName { job_id: &self.recording.lease.job_id, handler: &self.handler, attempt: self.attempt }
+    }
+}
+
+/// Writes outcomes in groups: while one write is under way, the next group forms. Ends when the claim
+/// loop and all attempts are gone, or when the runner is over.
+pub(super) async fn record_repeatedly(shared: Arc<Shared>, mut received: mpsc::Receiver<Finished>) {
+    let outage = Outage::of("record");
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while received.recv_many(&mut group, GROUP_MAX).await > 0 {
+        tokio::select! {
+            biased;
+            () = record(&shared, &outage, &group) => {}
+            () = shared.reached(Phase::Over) => return,
+        }
+        for finished in group.drain(..) {
+            let _ = finished.done.send(());
+        }
+    }
+}
+
+/// Does not return before every outcome stands or never will.
+async fn record(shared: &Shared, outage: &Outage, group: &[Finished]) {
+    let recordings: Vec<Recording> = group.iter().map(|finished| finished.recording.clone()).collect();
+    match write(shared, outage, &recordings).await {
+        Ok(answers) => group.iter().zip(answers).for_each(|(one, answer)| count(shared, one, answer)),
+        // One of them is at fault: find it, and save the others.
+        Err(_) if group.len() > 1 => {
+            for finished in group {
+                record_alone(shared, outage, finished).await;
+            }
+        }
+        Err(why) => give_reason(shared, outage, &group[0], &why).await,
+    }
+}
+
+async fn record_alone(shared: &Shared, outage: &Outage, finished: &Finished) {
+    match write(shared, outage, std::slice::from_ref(&finished.recording)).await {
+        Ok(answers) => answers.into_iter().for_each(|answer| count(shared, finished, answer)),
+        Err(why) => give_reason(shared, outage, finished, &why).await,
+    }
+}
+
+/// The database refuses this outcome, whatever it is: then the job fails with that as its reason. When
+/// even that is refused, the reaper ends it.
+async fn give_reason(shared: &Shared, outage: &Outage, finished: &Finished, why: &StoreError) {
+    let message = format!("the outcome could not be stored: {why}");
+    let error = JobError::host(ErrorCode::InvalidOutput, message);
+    let transition = Transition::Fail(error);
+    let recording = Recording { transition, progress: None, ..finished.recording.clone() };
+    match write(shared, outage, std::slice::from_ref(&recording)).await {
+        Ok(_) => telemetry::outcome_refused(finished.name(), why),
+        Err(why) => telemetry::unrecordable(finished.name(), &why),
+    }
+}
+
+/// Repeats for as long as the database is away; `record` may be repeated without harm.
+async fn write(
+    shared: &Shared,
+    outage: &Outage,
+    recordings: &[Recording],
+) -> Result<Vec<Recorded>, StoreError> {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let written = shared.store.record(recordings).await;
+        outage.note(shared, &written);
+        if !matches!(written, Err(StoreError::Unavailable(_))) {
+            return written;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(BACKOFF_MAX);
+    }
+}
+
+fn count(shared: &Shared, finished: &Finished, answer: Recorded) {
+    if answer == Recorded::LeaseLost {
+        shared.superseded.fetch_add(1, Ordering::Relaxed);
+        telemetry::superseded(finished.name());
+        return;
+    }
+    match finished.recording.transition.leads_to() {
+        Status::Completed => shared.completed.fetch_add(1, Ordering::Relaxed),
+        Status::Failed => shared.failed.fetch_add(1, Ordering::Relaxed),
+        _ => 0,
+    };
+}

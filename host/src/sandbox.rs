@@ -1,0 +1,214 @@
+//! One attempt of one job: a fresh instance, bounded in every direction, that can reach nothing but
+//! what it was given. Knows no database; what a guest stores goes through [`AttemptHost`].
+
+mod admission;
+mod attempt;
+mod capability;
+mod control;
+mod engine;
+mod limits;
+mod shape;
+mod stdio;
+mod ticker;
+mod trap;
+
+pub use admission::{LoadError, Surface};
+pub use attempt::{AttemptContext, JobFacts};
+pub use capability::{AttemptHost, HostFault, LogLevel};
+pub use control::{Control, Directive, Interruption};
+pub use limits::Limits;
+
+use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
+use attempt::AttemptState;
+use engine::Engines;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, oneshot};
+use wasmtime::component::{Component, Linker};
+
+/// The guests' side of the contract, from `wit/`.
+pub(crate) mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "job-handler",
+        imports: { default: async | trappable },
+        exports: { default: async },
+    });
+}
+
+/// How a sandbox is built. What may differ from attempt to attempt is in [`Limits`].
+#[derive(Debug, Clone, Copy)]
+pub struct SandboxConfig {
+    /// How many attempts may be under way at once; more wait for a place.
+    pub attempts_max: NonZeroU32,
+    /// No attempt's memory limit may be above this, in bytes.
+    pub memory_bytes_ceiling: usize,
+    /// OS threads that run guests; guests take turns on them every millisecond.
+    pub threads: NonZeroU32,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        SandboxConfig {
+            attempts_max: NonZeroU32::MIN.saturating_add(31),
+            memory_bytes_ceiling: 512 * 1024 * 1024,
+            threads: NonZeroU32::new(threads).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+}
+
+/// Why there can be no sandbox on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox cannot start: {0}")]
+pub struct SandboxError(String);
+
+/// Whether a component's instructions are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Metering {
+    /// Counted, and bounded by [`Limits::fuel`].
+    #[default]
+    Fuel,
+    /// Not counted: the operator trusts the handler with the wall clock alone.
+    Unlimited,
+}
+
+/// A compiled and linked component: all that is left for an attempt is to instantiate it.
+pub struct Prepared {
+    metering: Metering,
+    surface: Surface,
+    pre: bindings::JobHandlerPre<AttemptState>,
+}
+
+impl Prepared {
+    /// What the component exports and asks for.
+    pub fn surface(&self) -> &Surface {
+        &self.surface
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("metering", &self.metering).finish_non_exhaustive()
+    }
+}
+
+/// Runs guests, on threads of its own so that no guest can hold up its host.
+pub struct Sandbox {
+    engines: Engines,
+    places: Arc<Semaphore>,
+    memory_bytes_ceiling: usize,
+    /// `None` only while dropping.
+    guests: Option<Runtime>,
+}
+
+impl Sandbox {
+    /// Reserves address space for pooled instances, or falls back to allocating on demand where the
+    /// system does not allow that, and starts the threads.
+    ///
+    /// # Errors
+    /// When even the plain configuration is refused, or threads cannot be started.
+    pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
+        let failed = |what: &str, why: String| SandboxError(format!("{what}: {why}"));
+        let engines = Engines::new(config).map_err(|error| failed("wasmtime", format!("{error:#}")))?;
+        let guests = Builder::new_multi_thread()
+            .worker_threads(config.threads.get() as usize)
+            .thread_name("guest")
+            .enable_time()
+            // Look at timers every few polls: with spinning guests a poll takes a whole tick.
+            .event_interval(3)
+            .build()
+            .map_err(|error| failed("threads", error.to_string()))?;
+        Ok(Sandbox {
+            engines,
+            places: Arc::new(Semaphore::new(config.attempts_max.get() as usize)),
+            memory_bytes_ceiling: config.memory_bytes_ceiling,
+            guests: Some(guests),
+        })
+    }
+
+    /// Whether instances come from a pool; else each is allocated on demand, which is slower.
+    pub fn is_pooled(&self) -> bool {
+        self.engines.pooled
+    }
+
+    /// Compiles and links a component. Takes milliseconds to seconds of CPU: call it where blocking
+    /// is allowed.
+    ///
+    /// # Errors
+    /// [`LoadError`] says what the bytes are instead, or which imports and exports are wrong and what
+    /// would mend that.
+    pub fn prepare(&self, bytes: &[u8], metering: Metering) -> Result<Prepared, LoadError> {
+        let engine = self.engines.get(metering);
+        admission::check_bytes(bytes)?;
+        let component = Component::from_binary(engine, bytes)
+            .map_err(|error| LoadError::Compile(trap::without_backtrace(&error)))?;
+        let surface = Surface::of(&component);
+        surface.check()?;
+        surface.check_types(&component)?;
+        let mut linker = Linker::new(engine);
+        let linked = capability::add_to_linker(&mut linker)
+            .and_then(|()| linker.instantiate_pre(&component))
+            .and_then(bindings::JobHandlerPre::new);
+        let pre = linked.map_err(|error| LoadError::Link(trap::without_backtrace(&error)))?;
+        Ok(Prepared { metering, surface, pre })
+    }
+
+    /// Runs one attempt to its end, whatever that is. Never fails: what goes wrong is the outcome.
+    ///
+    /// The wall clock starts when a place is free. When the returned future is dropped, the guest is
+    /// stopped too.
+    pub async fn run(&self, prepared: &Prepared, mut context: AttemptContext) -> Report {
+        context.limits.memory_bytes_max = context.limits.memory_bytes_max.min(self.memory_bytes_ceiling);
+        let (Ok(place), Some(guests)) = (self.places.clone().acquire_owned().await, &self.guests) else {
+            return Report { outcome: Outcome::Released, usage: Usage::default() };
+        };
+        let wall_max = context.limits.wall_max;
+        let control = context.control.clone();
+        let busy = self.engines.ticker.busy();
+        let (stop, stopped) = oneshot::channel();
+        let pre = prepared.pre.clone();
+        let metered = prepared.metering == Metering::Fuel;
+        let mut guest = AbortOnDrop(guests.spawn(async move {
+            let report = attempt::run(pre, metered, context, stopped).await;
+            drop((busy, place));
+            report
+        }));
+        let interruption = tokio::select! {
+            biased;
+            ended = &mut guest.0 => return report(ended),
+            interruption = control.interrupted() => interruption,
+            () = tokio::time::sleep(wall_max) => Interruption::Timeout,
+        };
+        // The guest may have ended this very moment; then its own outcome stands.
+        let _ = stop.send(interruption);
+        report((&mut guest.0).await)
+    }
+}
+
+fn report(ended: Result<Report, tokio::task::JoinError>) -> Report {
+    ended.unwrap_or_else(|error| {
+        let message = format!("the sandbox itself failed, which is a bug: {error}");
+        let error = JobError::host(ErrorCode::Trap, message);
+        Report { outcome: Outcome::Retryable { error, after: None }, usage: Usage::default() }
+    })
+}
+
+/// A guest must not outlive the attempt that waits for it.
+struct AbortOnDrop(tokio::task::JoinHandle<Report>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Waiting for guests here would block; dropped from async code it would even panic.
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}

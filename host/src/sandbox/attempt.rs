@@ -1,0 +1,249 @@
+use super::bindings::JobHandlerPre;
+use super::bindings::exports::flowmonkey::jobs::handler as guest;
+use super::capability::{AttemptHost, Budget, Checkpoints};
+use super::control::{Control, Interruption};
+use super::limits::{Limiter, Limits};
+use super::stdio::{Capture, Stream};
+use super::trap::{self, Phase};
+use crate::job::{ErrorCode, JobError, JsonError, JsonText, Outcome, Report, Usage, Wake};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+/// What a guest can ask about its job.
+#[derive(Debug, Clone)]
+pub struct JobFacts {
+    /// The job's id.
+    pub id: String,
+    /// The handler's name.
+    pub handler: String,
+    /// The workflow execution.
+    pub execution_id: Option<String>,
+    /// The step of that execution.
+    pub step_id: Option<String>,
+    /// The attempt's number; the first is 1.
+    pub attempt: u32,
+    /// How many attempts the job has in all.
+    pub max_attempts: u32,
+    /// When the attempt will be interrupted, in milliseconds since 1970.
+    pub deadline_ms: Option<u64>,
+    /// The W3C `traceparent` of whoever enqueued the job.
+    pub trace_parent: Option<String>,
+}
+
+/// One attempt to be run.
+pub struct AttemptContext {
+    /// What the guest can ask.
+    pub facts: JobFacts,
+    /// What it is called with.
+    pub input: JsonText,
+    /// What earlier attempts saved: an object of key to value.
+    pub checkpoint: Option<JsonText>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Who writes for it.
+    pub host: Arc<dyn AttemptHost>,
+    /// The line to it.
+    pub control: Control,
+}
+
+/// The data of one wasmtime store. Nothing of it outlives the attempt.
+pub(super) struct AttemptState {
+    pub(super) facts: JobFacts,
+    pub(super) limits: Limits,
+    pub(super) limiter: Limiter,
+    pub(super) host: Arc<dyn AttemptHost>,
+    pub(super) control: Control,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) log: Arc<Budget>,
+    stderr: Capture,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for AttemptState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl AttemptState {
+    fn new(context: AttemptContext) -> (Self, JsonText) {
+        let AttemptContext { facts, input, checkpoint, limits, host, control } = context;
+        let log = Arc::new(Budget::new(limits.log_bytes_max));
+        let stdout = Capture::new(Stream::Stdout, host.clone(), log.clone());
+        let stderr = Capture::new(Stream::Stderr, host.clone(), log.clone());
+        // No arguments, environment, folders or stdin: that is the builder's default. Sockets and names
+        // are refused here by name, since their default is "whatever the check says".
+        let wasi = WasiCtx::builder()
+            .stdout(stdout)
+            .stderr(stderr.clone())
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .max_random_size(limits.random_bytes_max)
+            .build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles_max);
+        let state = AttemptState {
+            facts,
+            limiter: Limiter::new(&limits),
+            checkpoints: Checkpoints::new(checkpoint.as_ref(), &limits),
+            limits,
+            host,
+            control,
+            log,
+            stderr,
+            wasi,
+            table,
+        };
+        (state, input)
+    }
+
+    /// What a Rust panic, or another language's runtime, wrote before it gave up.
+    pub(super) fn last_words(&self) -> Option<String> {
+        self.stderr.tail()
+    }
+}
+
+/// Instantiates, calls, and judges. Runs on the guests' runtime.
+pub(super) async fn run(
+    pre: JobHandlerPre<AttemptState>,
+    metered: bool,
+    context: AttemptContext,
+    stop: oneshot::Receiver<Interruption>,
+) -> Report {
+    let started = Instant::now();
+    let (state, input) = AttemptState::new(context);
+    let mut store = Store::new(pre.engine(), state);
+    let fuel = store.data().limits.fuel;
+    let called = match configure(&mut store, metered) {
+        Ok(()) => call(&mut store, &pre, &input, stop).await,
+        Err(error) => Called::Trapped(Phase::Instantiate, error),
+    };
+    let usage = Usage {
+        fuel: metered.then(|| fuel.saturating_sub(store.get_fuel().unwrap_or(fuel))),
+        memory_bytes: store.data().limiter.memory_bytes(),
+        wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+    };
+    store.data().stderr.flush();
+    let outcome = match called {
+        Called::Returned(returned) => judge(returned, store.data()),
+        Called::Trapped(phase, error) => trap::outcome(&error, phase, store.data()),
+        Called::Interrupted(interruption) => interrupted(interruption, &store.data().limits),
+    };
+    Report { outcome, usage }
+}
+
+fn configure(store: &mut Store<AttemptState>, metered: bool) -> wasmtime::Result<()> {
+    store.limiter(|state| &mut state.limiter);
+    let limits = store.data().limits;
+    if metered {
+        store.set_fuel(limits.fuel)?;
+    }
+    store.set_hostcall_fuel(limits.hostcall_bytes_max);
+    store.set_max_component_handles(limits.handles_max);
+    store.set_epoch_deadline(1);
+    // Tokio's own yield: wasmtime's plain one wakes the guest at once, and timers starve.
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+    Ok(())
+}
+
+type Returned = Result<guest::Outcome, guest::JobError>;
+
+enum Called {
+    Returned(Returned),
+    Trapped(Phase, wasmtime::Error),
+    Interrupted(Interruption),
+}
+
+/// An interruption drops the call, which unwinds the guest's stack: it need not cooperate, and it
+/// makes no difference whether it computes, waits or starts.
+async fn call(
+    store: &mut Store<AttemptState>,
+    pre: &JobHandlerPre<AttemptState>,
+    input: &JsonText,
+    stop: oneshot::Receiver<Interruption>,
+) -> Called {
+    let input = input.to_string();
+    let call = async {
+        let instance = pre.instantiate_async(&mut *store).await;
+        let instance = instance.map_err(|error| (Phase::Instantiate, error))?;
+        let handler = instance.flowmonkey_jobs_handler();
+        handler.call_run(&mut *store, &input).await.map_err(|error| (Phase::Run, error))
+    };
+    tokio::select! {
+        biased;
+        Ok(interruption) = stop => Called::Interrupted(interruption),
+        called = call => match called {
+            Ok(returned) => Called::Returned(returned),
+            Err((phase, error)) => Called::Trapped(phase, error),
+        },
+    }
+}
+
+fn interrupted(interruption: Interruption, limits: &Limits) -> Outcome {
+    let error = match interruption {
+        Interruption::Released => return Outcome::Released,
+        Interruption::LeaseLost => {
+            JobError::host(ErrorCode::Cancelled, "the job was cancelled or belongs to another attempt")
+        }
+        Interruption::Timeout => {
+            let seconds = limits.wall_max.as_secs_f64();
+            JobError::host(ErrorCode::Timeout, format!("did not end within {seconds} s"))
+        }
+    };
+    Outcome::Retryable { error, after: None }
+}
+
+/// From what the guest returned to what it means.
+fn judge(returned: Returned, state: &AttemptState) -> Outcome {
+    match returned {
+        Ok(guest::Outcome::Success(None)) => Outcome::Success(None),
+        Ok(guest::Outcome::Success(Some(text))) => result(&text, &state.limits),
+        Ok(guest::Outcome::Wait(wait)) => Outcome::wait(wake(wait.until), wait.reason),
+        Err(guest::JobError::Retryable(retry)) => Outcome::Retryable {
+            error: failure(retry.failure),
+            after: retry.after_ms.map(Duration::from_millis),
+        },
+        Err(guest::JobError::Other(other)) => Outcome::Retryable { error: failure(other), after: None },
+        Err(guest::JobError::Fatal(fatal)) => Outcome::Fatal(failure(fatal)),
+        Err(guest::JobError::Cancelled) => cancelled(&state.control),
+    }
+}
+
+/// A guest that stopped because it was told to loses no attempt; one that was not told anything does.
+fn cancelled(control: &Control) -> Outcome {
+    if control.directive() != super::Directive::Proceed {
+        return Outcome::Released;
+    }
+    let message = "the handler returned `cancelled` though nobody had asked it to stop";
+    Outcome::Retryable { error: JobError::host(ErrorCode::Cancelled, message), after: None }
+}
+
+fn result(text: &str, limits: &Limits) -> Outcome {
+    let error = match JsonText::parse_limited(text, limits.result_bytes_max) {
+        Ok(json) => return Outcome::Success(Some(json)),
+        Err(error @ JsonError::TooLarge { .. }) => {
+            JobError::host(ErrorCode::OutputTooLarge, format!("the result has {error}"))
+        }
+        Err(error) => JobError::host(ErrorCode::InvalidOutput, format!("the result: {error}")),
+    };
+    Outcome::Retryable { error, after: None }
+}
+
+fn failure(failure: super::bindings::flowmonkey::jobs::types::Failure) -> JobError {
+    JobError::guest(failure.code, failure.message, failure.details)
+}
+
+fn wake(until: super::bindings::flowmonkey::jobs::types::Wake) -> Wake {
+    use super::bindings::flowmonkey::jobs::types::Wake as Asked;
+    match until {
+        Asked::At(at) => Wake::At(i64::try_from(at).unwrap_or(i64::MAX)),
+        Asked::After(pause) => Wake::After(Duration::from_millis(pause)),
+        Asked::Signal(name) => Wake::Signal(name),
+    }
+}

@@ -1,0 +1,127 @@
+use crate::job::{JsonError, JsonText};
+use crate::sandbox::attempt::AttemptState;
+use crate::sandbox::bindings::flowmonkey::jobs::checkpoint::Host;
+use crate::sandbox::bindings::flowmonkey::jobs::types::HostError;
+use crate::sandbox::limits::Limits;
+use std::collections::BTreeMap;
+use wasmtime::Result;
+
+const KEY_BYTES_MAX: usize = 256;
+
+/// What the job has saved. Only the attempt that holds the lease writes, so this copy is the truth for
+/// as long as the lease is; reading costs no round trip.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Checkpoints {
+    values: BTreeMap<String, JsonText>,
+    bytes: usize,
+    value_bytes_max: usize,
+    bytes_max: usize,
+}
+
+impl Checkpoints {
+    pub(in crate::sandbox) fn new(stored: Option<&JsonText>, limits: &Limits) -> Self {
+        // An object is all that `save` ever writes. What others wrote there and is none counts as empty.
+        let values: BTreeMap<String, JsonText> =
+            stored.and_then(|text| serde_json::from_str(text.as_str()).ok()).unwrap_or_default();
+        Checkpoints {
+            bytes: values.iter().map(|(key, value)| key.len() + value.as_str().len()).sum(),
+            values,
+            value_bytes_max: limits.checkpoint_value_bytes_max,
+            bytes_max: limits.checkpoint_bytes_max,
+        }
+    }
+
+    /// What the sum would be with this value.
+    fn bytes_with(&self, key: &str, value: &JsonText) -> usize {
+        let replaced = self.values.get(key).map_or(0, |old| key.len() + old.as_str().len());
+        self.bytes - replaced + key.len() + value.as_str().len()
+    }
+
+    fn check(&self, key: &str, value: &str) -> std::result::Result<JsonText, HostError> {
+        if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains('\0') {
+            let why = format!("a key has 1 to {KEY_BYTES_MAX} bytes and no NUL");
+            return Err(HostError::Invalid(why));
+        }
+        let value = JsonText::parse_limited(value, self.value_bytes_max).map_err(|error| match error {
+            JsonError::TooLarge { .. } => {
+                HostError::LimitExceeded(format!("the checkpoint value has {error}"))
+            }
+            other => HostError::Invalid(other.to_string()),
+        })?;
+        let bytes = self.bytes_with(key, &value);
+        if bytes > self.bytes_max {
+            let max = self.bytes_max;
+            let why = format!("all checkpoints would have {bytes} bytes, over the limit of {max}");
+            return Err(HostError::LimitExceeded(why));
+        }
+        Ok(value)
+    }
+}
+
+impl Host for AttemptState {
+    async fn save(&mut self, key: String, value: String) -> Result<std::result::Result<(), HostError>> {
+        let value = match self.checkpoints.check(&key, &value) {
+            Ok(value) => value,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(fault) = self.host.save_checkpoint(&key, &value).await {
+            return Ok(Err(fault.into()));
+        }
+        self.checkpoints.bytes = self.checkpoints.bytes_with(&key, &value);
+        self.checkpoints.values.insert(key, value);
+        Ok(Ok(()))
+    }
+
+    async fn restore(&mut self, key: String) -> Result<std::result::Result<Option<String>, HostError>> {
+        Ok(Ok(self.checkpoints.values.get(&key).map(JsonText::to_string)))
+    }
+
+    async fn keys(&mut self) -> Result<std::result::Result<Vec<String>, HostError>> {
+        Ok(Ok(self.checkpoints.values.keys().cloned().collect()))
+    }
+
+    async fn delete(&mut self, key: String) -> Result<std::result::Result<(), HostError>> {
+        if !self.checkpoints.values.contains_key(&key) {
+            return Ok(Ok(()));
+        }
+        if let Err(fault) = self.host.delete_checkpoint(&key).await {
+            return Ok(Err(fault.into()));
+        }
+        if let Some(value) = self.checkpoints.values.remove(&key) {
+            self.checkpoints.bytes -= key.len() + value.as_str().len();
+        }
+        Ok(Ok(()))
+    }
+
+    async fn clear(&mut self) -> Result<std::result::Result<(), HostError>> {
+        if let Err(fault) = self.host.clear_checkpoints().await {
+            return Ok(Err(fault.into()));
+        }
+        self.checkpoints.values.clear();
+        self.checkpoints.bytes = 0;
+        Ok(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_and_their_sum_are_limited() {
+        let limits = Limits { checkpoint_value_bytes_max: 6, checkpoint_bytes_max: 12, ..Limits::default() };
+        let stored = JsonText::parse("{\"a\": \"1234\"}").unwrap();
+        let saved = Checkpoints::new(Some(&stored), &limits);
+        assert_eq!(saved.bytes, 7);
+        assert!(saved.check("b", "1234").is_ok());
+        assert!(saved.check("a", "\"abcd\"").is_ok(), "the old value makes room");
+        assert!(matches!(saved.check("b", "12345"), Err(HostError::LimitExceeded(_))));
+        assert!(matches!(saved.check("a", "1234567"), Err(HostError::LimitExceeded(_))));
+        for (key, value) in
+            [("", "1"), ("a\0", "1"), (&"k".repeat(257), "1"), ("a", "{"), ("a", "\"\\u0000\"")]
+        {
+            let refused = saved.check(key, value);
+            assert!(matches!(refused, Err(HostError::Invalid(_) | HostError::LimitExceeded(_))), "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+use std::time::Duration;
+use wasmtime::ResourceLimiter;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * 1024;
+
+/// What one attempt may use. Every field is a bound that ends the attempt, or refuses the call, with
+/// an error that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions, roughly: most cost 1. `OUT_OF_FUEL` beyond.
+    pub fuel: u64,
+    /// Time from instantiation to the end, host calls included. `TIMEOUT` beyond.
+    pub wall_max: Duration,
+    /// Bytes of all linear memories together. `MEMORY_LIMIT` beyond.
+    pub memory_bytes_max: usize,
+    /// Elements of all tables together. `MEMORY_LIMIT` beyond.
+    pub table_elements_max: usize,
+    /// Core instances, memories and tables, each. `HANDLER_LOAD_FAILED` beyond.
+    pub instances_max: usize,
+    /// Handles of resources that the guest holds at once. A trap beyond.
+    pub handles_max: usize,
+    /// Bytes that one host call, or the result, may copy out of the guest.
+    pub hostcall_bytes_max: usize,
+    /// Bytes of the result. `OUTPUT_TOO_LARGE` beyond.
+    pub result_bytes_max: usize,
+    /// Bytes of one checkpoint value; the call answers `limit-exceeded` beyond.
+    pub checkpoint_value_bytes_max: usize,
+    /// Bytes of all checkpoint keys and values; the call answers `limit-exceeded` beyond.
+    pub checkpoint_bytes_max: usize,
+    /// Bytes of log lines, stdout and stderr together; what is beyond is dropped, with a mark.
+    pub log_bytes_max: usize,
+    /// Bytes of one call for random numbers. A trap beyond.
+    pub random_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            fuel: 10_000_000_000,
+            wall_max: Duration::from_secs(60),
+            memory_bytes_max: 128 * MIB,
+            table_elements_max: 100_000,
+            instances_max: 64,
+            handles_max: 10_000,
+            hostcall_bytes_max: 8 * MIB,
+            result_bytes_max: MIB,
+            checkpoint_value_bytes_max: MIB,
+            checkpoint_bytes_max: 4 * MIB,
+            log_bytes_max: 256 * KIB,
+            random_bytes_max: 64 * KIB as u64,
+        }
+    }
+}
+
+/// The limit that growth would have passed. It travels through wasmtime as the cause of the trap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Exceeded {
+    #[error("{wanted} bytes of memory, over the limit of {max}")]
+    Memory { wanted: usize, max: usize },
+    #[error("{wanted} table elements, over the limit of {max}")]
+    Table { wanted: usize, max: usize },
+}
+
+/// Adds up what all memories and tables of one store hold; wasmtime's own limits look at each alone.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    memory_bytes: usize,
+    memory_bytes_max: usize,
+    table_elements: usize,
+    table_elements_max: usize,
+    instances_max: usize,
+}
+
+impl Limiter {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Limiter {
+            memory_bytes: 0,
+            memory_bytes_max: limits.memory_bytes_max,
+            table_elements: 0,
+            table_elements_max: limits.table_elements_max,
+            instances_max: limits.instances_max,
+        }
+    }
+
+    /// Memories only grow, so what they hold is also their peak.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes as u64
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // Over the module's own declared maximum: an ordinary failure the guest must expect.
+            return Ok(desired <= self.memory_bytes_max || self.refuse_memory(desired)?);
+        }
+        let wanted = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if wanted > self.memory_bytes_max {
+            return self.refuse_memory(wanted);
+        }
+        self.memory_bytes = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_add(desired.saturating_sub(current));
+        if wanted > self.table_elements_max {
+            return Err(Exceeded::Table { wanted, max: self.table_elements_max }.into());
+        }
+        self.table_elements = wanted;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances_max
+    }
+
+    fn tables(&self) -> usize {
+        self.instances_max
+    }
+
+    fn memories(&self) -> usize {
+        self.instances_max
+    }
+}
+
+impl Limiter {
+    /// An error rather than a plain "no": it stops the guest where it asked, with a backtrace, before
+    /// its allocator turns the refusal into an abort without a word.
+    fn refuse_memory(&self, wanted: usize) -> wasmtime::Result<bool> {
+        Err(Exceeded::Memory { wanted, max: self.memory_bytes_max }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_added_up() {
+        let limits = Limits { memory_bytes_max: 100, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(limiter.memory_growing(0, 40, Some(1000)).unwrap());
+        let refused = limiter.memory_growing(40, 41, None).unwrap_err();
+        let expected = Exceeded::Memory { wanted: 101, max: 100 };
+        assert_eq!(refused.downcast_ref::<Exceeded>(), Some(&expected));
+        assert_eq!(limiter.memory_bytes(), 100);
+    }
+
+    #[test]
+    fn a_declared_maximum_is_the_guests_own_affair() {
+        let mut limiter = Limiter::new(&Limits { memory_bytes_max: 100, ..Limits::default() });
+        assert!(limiter.memory_growing(0, 50, Some(40)).unwrap());
+        assert_eq!(limiter.memory_bytes(), 0);
+    }
+
+    #[test]
+    fn tables_are_added_up() {
+        let mut limiter = Limiter::new(&Limits { table_elements_max: 10, ..Limits::default() });
+        assert!(limiter.table_growing(0, 6, None).unwrap());
+        assert!(limiter.table_growing(0, 5, None).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! The production store: Postgres 14 or newer.
+
+mod guest;
+mod jobs;
+mod leases;
+mod sql;
+
+pub use sql::STATEMENTS;
+
+use super::StoreError;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A call that takes longer is given up and counts as [`StoreError::Unavailable`]: a database that
+/// hangs must look like one that is away.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call waits for a connection, new or from the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Jobs in Postgres. Cheap to clone; clones share one pool.
+#[derive(Debug, Clone)]
+pub struct PgStore {
+    pool: PgPool,
+}
+
+impl PgStore {
+    /// Connects, and checks that the tables are those of this version.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a URL that cannot be read, [`StoreError::Unavailable`] with the
+    /// address (never the password) when there is no database, [`StoreError::Schema`] when
+    /// [`PgStore::migrate`] has to run first.
+    pub async fn connect(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+        let store = Self::open(url, connections_max).await?;
+        store.check_schema().await?;
+        Ok(store)
+    }
+
+    /// Creates or extends the tables up to this version, then connects. Safe to run from several
+    /// places at once.
+    ///
+    /// # Errors
+    /// As [`PgStore::connect`]; [`StoreError::Schema`] when the tables are newer than this program.
+    pub async fn migrate(url: &str) -> Result<Self, StoreError> {
+        let store = Self::open(url, 2).await?;
+        migrator().run(&store.pool).await.map_err(|error| migration_error(&error))?;
+        Ok(store)
+    }
+
+    async fn open(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::Invalid(format!("the database URL cannot be read: {error}")))?
+            .application_name("flowmonkey");
+        let address = describe(&options);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options);
+        let store = PgStore { pool };
+        // The pool would retry a refused connection until its time is over, and then only say so.
+        let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, store.first_connection()).await;
+        match connected {
+            Ok(Ok(())) => Ok(store),
+            Ok(Err(error)) => Err(StoreError::Unavailable(format!("{address}: {error}"))),
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "{address}: no answer within {} s",
+                ACQUIRE_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+
+    async fn first_connection(&self) -> Result<(), sqlx::Error> {
+        use sqlx::{ConnectOptions, Connection};
+        self.pool.connect_options().connect().await?.close().await
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        let applied = sqlx::query_scalar::<_, i64>(sql::SCHEMA_VERSION).fetch_one(&self.pool).await?;
+        super::check_version(applied, sql::MIGRATIONS.len())
+    }
+
+    /// Runs a call with a deadline.
+    async fn call<T, F>(&self, call: F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        match tokio::time::timeout(CALL_TIMEOUT, call).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(StoreError::timed_out(CALL_TIMEOUT)),
+        }
+    }
+
+    /// Ends all connections. Calls afterwards fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The address of a database without its password.
+fn describe(options: &PgConnectOptions) -> String {
+    let (user, host, port) = (options.get_username(), options.get_host(), options.get_port());
+    let database = options.get_database().unwrap_or(user);
+    format!("postgres://{user}@{host}:{port}/{database}")
+}
+
+fn migrator() -> Migrator {
+    let migrations = sql::MIGRATIONS.iter().zip(1..).map(|((name, text), version)| {
+        Migration::new(version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+pub(super) fn migration_error(error: &sqlx::migrate::MigrateError) -> StoreError {
+    use sqlx::migrate::MigrateError::{Execute, VersionMismatch, VersionMissing};
+    match error {
+        VersionMissing(version) | VersionMismatch(version) => StoreError::Schema(format!(
+            "the database has migration {version}, which this program does not know; \
+             use the version of flowmonkey that made it, or a newer one"
+        )),
+        Execute(sqlx::Error::Io(error)) => StoreError::Unavailable(error.to_string()),
+        other => StoreError::Schema(format!("the tables cannot be migrated: {other}")),
+    }
+}

@@ -1,0 +1,9 @@
+-- $1 threshold in ms, $2 limit
+select
+    id, execution_id, step_id, handler, status, input::text, result::text, error::text,
+    priority::bigint, run_at, waiting::text, attempts::bigint, max_attempts::bigint, runner_id, instance_id,
+    heartbeat_at, progress::text, checkpoint::text, history::text, created_at, updated_at
+from fm_jobs
+where status = 'running' and heartbeat_at < fm_now_ms() - $1
+order by heartbeat_at, id
+limit $2

@@ -1,0 +1,1 @@
+select status from fm_jobs where id = $1

@@ -1,0 +1,96 @@
+use crate::job::{JsonText, Lease, Progress, Status, Transition, Usage, WAIT_MAX, Waiting, Wake};
+
+/// How one attempt ended: what `record` writes.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The attempt.
+    pub lease: Lease,
+    /// What the job becomes.
+    pub transition: Transition,
+    /// What the attempt cost.
+    pub usage: Usage,
+    /// The last progress the guest reported, where it was not written yet.
+    pub progress: Option<Progress>,
+}
+
+/// What became of a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It stands in the database, from this call or from an earlier one.
+    Written,
+    /// The lease was lost: nothing changed.
+    LeaseLost,
+}
+
+/// A recording as the statements of both engines take it. Times that hang on "now" stay relative,
+/// since only the database knows it.
+#[derive(Debug)]
+pub(super) struct RecordingRow {
+    pub(super) job_id: String,
+    pub(super) instance_id: String,
+    pub(super) status: Status,
+    pub(super) outcome: &'static str,
+    pub(super) result: Option<String>,
+    pub(super) error: Option<String>,
+    /// Due so many milliseconds from now.
+    pub(super) delay_ms: Option<i64>,
+    /// Due at this moment, but at most `delay_ms` from now.
+    pub(super) at_ms: Option<i64>,
+    pub(super) refund: i32,
+    pub(super) waiting: Option<String>,
+    pub(super) usage: String,
+    pub(super) progress: Option<String>,
+}
+
+impl RecordingRow {
+    pub(super) fn new(recording: &Recording) -> Self {
+        let transition = &recording.transition;
+        let row = RecordingRow {
+            job_id: recording.lease.job_id.clone(),
+            instance_id: recording.lease.instance_id.clone(),
+            status: transition.leads_to(),
+            outcome: transition.label(),
+            result: None,
+            error: transition.error().map(to_json),
+            delay_ms: None,
+            at_ms: None,
+            refund: 0,
+            waiting: None,
+            usage: to_json(&recording.usage),
+            progress: recording.progress.as_ref().map(to_json),
+        };
+        match transition {
+            Transition::Fail(_) => row,
+            Transition::Complete(result) => {
+                RecordingRow { result: result.as_ref().map(JsonText::to_string), ..row }
+            }
+            Transition::Retry { after, .. } => RecordingRow { delay_ms: Some(millis(*after)), ..row },
+            Transition::Release => RecordingRow { delay_ms: Some(0), refund: 1, ..row },
+            Transition::Wait { until, reason } => {
+                let (delay_ms, at_ms, signal) = match until {
+                    Wake::After(pause) => (Some(millis(*pause)), None, None),
+                    Wake::At(at) => (Some(millis(WAIT_MAX)), Some(*at), None),
+                    Wake::Signal(name) => (None, None, Some(name.clone())),
+                };
+                let waiting = Some(to_json(&Waiting { signal, reason: reason.clone() }));
+                RecordingRow { delay_ms, at_ms, refund: 1, waiting, ..row }
+            }
+        }
+    }
+}
+
+/// Milliseconds as the databases take them.
+pub(super) fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Our own types have string keys and no floats but finite ones, so this cannot fail; should it ever,
+/// `null` says so in the row.
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_else(|_| "null".into())
+}
+
+/// What the reaper writes. The statements decide between pending and failed as [`crate::job::reap`].
+pub(super) fn stalled_error() -> Option<String> {
+    crate::job::reap(1, 1).error().map(to_json)
+}

@@ -1,0 +1,64 @@
+use super::{SqliteStore, sql};
+use crate::job::{JsonText, Lease, Progress};
+use crate::store::recording::to_json;
+use crate::store::{GuestStore, StoreError};
+use async_trait::async_trait;
+use sqlx::Row;
+use std::collections::BTreeMap;
+
+type Checkpoint = BTreeMap<String, JsonText>;
+
+#[async_trait]
+impl GuestStore for SqliteStore {
+    async fn save_checkpoint(&self, lease: &Lease, key: &str, value: &JsonText) -> Result<(), StoreError> {
+        self.change_checkpoint(lease, |checkpoint| {
+            checkpoint.insert(key.to_owned(), value.clone());
+        })
+        .await
+    }
+
+    async fn delete_checkpoint(&self, lease: &Lease, key: &str) -> Result<(), StoreError> {
+        self.change_checkpoint(lease, |checkpoint| {
+            checkpoint.remove(key);
+        })
+        .await
+    }
+
+    async fn clear_checkpoints(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.change_checkpoint(lease, BTreeMap::clear).await
+    }
+
+    async fn progress(&self, lease: &Lease, progress: &Progress) -> Result<(), StoreError> {
+        let query =
+            sqlx::query(sql::PROGRESS).bind(&lease.job_id).bind(&lease.instance_id).bind(to_json(progress));
+        let done = query.execute(&self.writer).await?;
+        if done.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+    }
+}
+
+impl SqliteStore {
+    /// Reads and writes in one transaction that holds the write lock. SQLite's own JSON functions
+    /// would do it in one statement, but read large numbers as doubles and odd keys as paths.
+    async fn change_checkpoint(
+        &self,
+        lease: &Lease,
+        change: impl FnOnce(&mut Checkpoint) + Send,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let query = sqlx::query(sql::CHECKPOINT).bind(&lease.job_id).bind(&lease.instance_id);
+        let found = query.fetch_optional(&mut *transaction).await?.ok_or(StoreError::LeaseLost)?;
+        let text: Option<String> = found.try_get("checkpoint")?;
+        let parsed = text.as_deref().map(serde_json::from_str::<Option<Checkpoint>>).transpose();
+        let mut checkpoint = parsed
+            .map_err(|error| {
+                StoreError::Internal(format!("the checkpoint of {lease} is unreadable: {error}"))
+            })?
+            .flatten()
+            .unwrap_or_default();
+        change(&mut checkpoint);
+        let text = (!checkpoint.is_empty()).then(|| to_json(&checkpoint));
+        let query = sqlx::query(sql::SET_CHECKPOINT).bind(&lease.job_id).bind(&lease.instance_id).bind(text);
+        query.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+}

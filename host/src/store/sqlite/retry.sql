@@ -1,0 +1,4 @@
+update fm_jobs
+set status = 'pending', attempts = 0, run_at = (select now from fm_clock),
+    updated_at = (select now from fm_clock)
+where id = ?1 and status in ('failed', 'cancelled')

@@ -1,0 +1,6 @@
+;; Computes for a while and ends.
+(func (export "run") (param i32 i32) (result i32) (local $n i32)
+    (loop $again
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $n) (i32.const 1000000))))
+    (i32.const 1024))

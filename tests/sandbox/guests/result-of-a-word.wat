@@ -1,0 +1,7 @@
+;; Returns "ok".
+(data (memory $memory) (i32.const 2048) "\"ok\"")
+(func (export "run") (param i32 i32) (result i32)
+    (i32.store8 (i32.const 1040) (i32.const 1))
+    (i32.store (i32.const 1044) (i32.const 2048))
+    (i32.store (i32.const 1048) (i32.const 4))
+    (i32.const 1024))

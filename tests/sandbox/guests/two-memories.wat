@@ -1,0 +1,3 @@
+;; Two more memories of a page each.
+(memory 1) (memory 1)
+(func (export "run") (param i32 i32) (result i32) (i32.const 1024))

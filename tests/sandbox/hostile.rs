@@ -1,0 +1,172 @@
+//! The small guests of `guests/`: how each must end, and that the sandbox is as good as new afterwards.
+
+use crate::rig::{self, Run, ending, error, hostile, limits, sandbox};
+use flowmonkey_jobs::sandbox::{Limits, Metering, Sandbox};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Each guest and its end, under [`limits`]. Those that behave come after the one they are the twin of.
+const CASES: &[(&str, &str)] = &[
+    ("endless-loop", "OUT_OF_FUEL"),
+    ("bounded-loop", "completed"),
+    ("endless-start", "OUT_OF_FUEL"),
+    ("bounded-start", "completed"),
+    ("trapping-start", "TRAP"),
+    ("endless-recursion", "STACK_OVERFLOW"),
+    ("bounded-recursion", "completed"),
+    ("grow-page-by-page", "MEMORY_LIMIT"),
+    ("grow-at-once", "MEMORY_LIMIT"),
+    ("grow-a-little", "completed"),
+    ("several-memories", "MEMORY_LIMIT"),
+    ("two-memories", "completed"),
+    ("growing-table", "MEMORY_LIMIT"),
+    ("small-table", "completed"),
+    ("unreachable", "TRAP"),
+    ("divide-by-zero", "TRAP"),
+    ("wild-pointer", "TRAP"),
+    ("result-out-of-bounds", "INVALID_OUTPUT"),
+    ("result-pointer-out-of-bounds", "INVALID_OUTPUT"),
+    ("result-not-utf8", "INVALID_OUTPUT"),
+    ("result-of-a-gigabyte", "OUTPUT_TOO_LARGE"),
+    ("result-of-a-word", "completed"),
+    ("invalid-discriminant", "INVALID_OUTPUT"),
+    ("misaligned-result", "INVALID_OUTPUT"),
+    ("endless-realloc", "OUT_OF_FUEL"),
+    ("trapping-realloc", "TRAP"),
+    ("wild-realloc", "INVALID_OUTPUT"),
+    ("own-realloc", "completed"),
+    ("endless-after", "OUT_OF_FUEL"),
+    ("trapping-after", "TRAP"),
+    ("short-after", "completed"),
+    ("unprintable-name", "TRAP"),
+    ("fill-table", "completed"),
+    ("read-table", "completed"),
+    ("four-memories", "completed"),
+    ("does-nothing", "completed"),
+    ("counter", "completed"),
+];
+
+/// Guests that have tests of their own below, or in `isolation` and `interruption`.
+const ELSEWHERE: &[&str] = &["fill-memory", "huge-table", "too-many-memories"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_guest_ends_as_it_must_and_the_next_runs_as_ever() {
+    let sandbox = sandbox(2);
+    let good = hostile(&sandbox, "does-nothing", Metering::Fuel);
+    for (name, expected) in CASES {
+        let prepared = hostile(&sandbox, name, Metering::Fuel);
+        let report = Run::with("{}").on(&sandbox, &prepared).await;
+        assert_eq!(ending(&report), *expected, "{name}: {:?}", report.outcome);
+        let after = Run::with("{}").on(&sandbox, &good).await;
+        assert_eq!(ending(&after), "completed", "after {name}");
+    }
+}
+
+#[test]
+fn every_guest_has_a_case() {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/guests")).unwrap();
+    let files: BTreeSet<String> =
+        folder.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let cases = CASES.iter().map(|(name, _)| *name).chain(ELSEWHERE.iter().copied());
+    assert_eq!(files, cases.map(str::to_owned).collect());
+}
+
+/// Without fuel only the wall clock is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_fuel_the_wall_clock_ends_it_wherever_it_is() {
+    let sandbox = sandbox(2);
+    for name in ["endless-loop", "endless-start", "fill-memory"] {
+        let prepared = hostile(&sandbox, name, Metering::Unlimited);
+        let limits =
+            Limits { wall_max: Duration::from_millis(50), memory_bytes_max: 128 * 1024 * 1024, ..limits() };
+        let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
+        assert_eq!(ending(&report), "TIMEOUT", "{name}: {:?}", report.outcome);
+        assert_eq!(report.usage.fuel, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_much_fuel_the_wall_clock_is_first() {
+    let sandbox = sandbox(2);
+    let prepared = hostile(&sandbox, "endless-loop", Metering::Fuel);
+    let limits = Limits { wall_max: Duration::from_millis(50), fuel: u64::MAX / 4, ..limits() };
+    let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
+    assert_eq!(ending(&report), "TIMEOUT");
+    assert!(error(&report).message.contains("0.05 s"), "{:?}", error(&report));
+    assert!(report.usage.fuel.unwrap() > 0, "what it used is known all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_place_can_hold_is_refused_or_fails_with_a_reason() {
+    let sandbox = sandbox(2);
+    for name in ["huge-table", "too-many-memories"] {
+        let bytes = flowmonkey_tests::guests::handler(&rig::source(name));
+        match sandbox.prepare(&bytes, Metering::Fuel) {
+            Err(refused) => assert!(!refused.to_string().is_empty(), "{name}"),
+            Ok(prepared) => {
+                let report = Run::with("{}").on(&sandbox, &prepared).await;
+                let code = ending(&report);
+                assert!(
+                    ["MEMORY_LIMIT", "HANDLER_LOAD_FAILED"].contains(&code),
+                    "{name}: {:?}",
+                    report.outcome
+                );
+            }
+        }
+        completes(&sandbox).await;
+    }
+}
+
+async fn completes(sandbox: &Sandbox) {
+    let good = hostile(sandbox, "does-nothing", Metering::Fuel);
+    assert_eq!(ending(&Run::with("{}").on(sandbox, &good).await), "completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_is_what_was_used() {
+    let sandbox = sandbox(2);
+    let usage = async |name| {
+        let prepared = hostile(&sandbox, name, Metering::Fuel);
+        Run::with("{}").on(&sandbox, &prepared).await.usage
+    };
+    const PAGE: u64 = 65_536;
+    assert_eq!(usage("does-nothing").await.memory_bytes, 2 * PAGE);
+    assert_eq!(usage("grow-a-little").await.memory_bytes, 10 * PAGE);
+    assert_eq!(usage("two-memories").await.memory_bytes, 4 * PAGE);
+    assert_eq!(usage("endless-loop").await.fuel, Some(limits().fuel));
+    let (nothing, little) =
+        (usage("does-nothing").await.fuel.unwrap(), usage("bounded-loop").await.fuel.unwrap());
+    assert!(nothing < 1000 && little > 1_000_000 && little < limits().fuel, "{nothing} {little}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_shows_where_by_name() {
+    let sandbox = sandbox(2);
+    for (name, function) in [
+        ("unreachable", "gives_up"),
+        ("divide-by-zero", "divides"),
+        ("endless-loop", "spin"),
+        ("endless-recursion", "deeper"),
+        ("grow-page-by-page", "take"),
+        ("trapping-start", "starting"),
+    ] {
+        let prepared = hostile(&sandbox, name, Metering::Fuel);
+        let report = Run::with("{}").on(&sandbox, &prepared).await;
+        let frames = &error(&report).backtrace;
+        assert!(frames.first().is_some_and(|frame| frame.contains(function)), "{name}: {frames:?}");
+    }
+}
+
+/// The operator's ceiling holds, whatever a handler's own limit says.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_limit_is_above_the_sandboxs_ceiling() {
+    let sandbox = Sandbox::new(&flowmonkey_jobs::sandbox::SandboxConfig {
+        memory_bytes_ceiling: 16 * 65_536,
+        ..Default::default()
+    });
+    let sandbox = sandbox.unwrap();
+    let prepared = hostile(&sandbox, "grow-page-by-page", Metering::Fuel);
+    let limits = Limits { memory_bytes_max: usize::MAX, ..limits() };
+    let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
+    assert_eq!((ending(&report), report.usage.memory_bytes), ("MEMORY_LIMIT", 16 * 65_536));
+}

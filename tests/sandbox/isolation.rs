@@ -1,0 +1,164 @@
+//! Nothing of one attempt is there in another, and the pool is no bound on how many are asked for.
+
+use crate::rig::{self, Run, ending, hostile, limits, result, sandbox};
+use flowmonkey_jobs::sandbox::{Limits, Metering, Sandbox, SandboxConfig};
+use serde_json::json;
+use std::sync::Arc;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_attempt_is_the_first_of_its_instance() {
+    let sandbox = Arc::new(sandbox(4));
+    let counter = Arc::new(hostile(&sandbox, "counter", Metering::Fuel));
+    let probe = Arc::new(rig::prepare(&sandbox, "probe"));
+    let mut runs = tokio::task::JoinSet::new();
+    for n in 0..200 {
+        let (sandbox, counter, probe) = (sandbox.clone(), counter.clone(), probe.clone());
+        runs.spawn(async move {
+            if n % 2 == 0 {
+                assert_eq!(ending(&Run::with("{}").on(&sandbox, &counter).await), "completed");
+            } else {
+                assert_eq!(result(&Run::with(json!({"do": "runs"})).on(&sandbox, &probe).await), 1);
+            }
+        });
+    }
+    // Four places for two hundred: they queue, and none fails for want of one.
+    assert_eq!(runs.join_all().await.len(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_zero_where_another_guest_wrote() {
+    let sandbox = sandbox(1);
+    let writer = hostile(&sandbox, "grow-a-little", Metering::Fuel);
+    // Reads the byte that the other wrote last, and fails unless it is zero.
+    let reader = flowmonkey_tests::guests::handler(
+        "(func (export \"run\") (param i32 i32) (result i32) (drop (memory.grow (i32.const 8)))
+            (if (i32.load8_u (i32.const 655359)) (then (unreachable))) (i32.const 1024))",
+    );
+    let reader = sandbox.prepare(&reader, Metering::Fuel).unwrap();
+    for _ in 0..20 {
+        assert_eq!(ending(&Run::with("{}").on(&sandbox, &writer).await), "completed");
+        assert_eq!(ending(&Run::with("{}").on(&sandbox, &reader).await), "completed");
+    }
+}
+
+/// The pool keeps some tables' bytes instead of giving them back, and zeroes them by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_empty_where_another_guest_filled_one() {
+    let sandbox = sandbox(1);
+    let filler = hostile(&sandbox, "fill-table", Metering::Fuel);
+    let reader = hostile(&sandbox, "read-table", Metering::Fuel);
+    for _ in 0..20 {
+        assert_eq!(ending(&Run::with("{}").on(&sandbox, &filler).await), "completed");
+        assert_eq!(ending(&Run::with("{}").on(&sandbox, &reader).await), "completed");
+    }
+}
+
+/// Each takes its whole share of the pool, and what one gives back must be there for the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pool_has_as_much_as_its_places_promise() {
+    let sandbox = Arc::new(sandbox(3));
+    let greedy = Arc::new(hostile(&sandbox, "four-memories", Metering::Fuel));
+    let mut runs = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let (sandbox, greedy) = (sandbox.clone(), greedy.clone());
+        runs.spawn(async move { ending(&Run::with("{}").on(&sandbox, &greedy).await).to_owned() });
+    }
+    assert_eq!(runs.join_all().await, vec!["completed"; 100]);
+}
+
+/// The wall clock is the attempt's own: waiting for a place is nobody's fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_a_place_costs_no_time() {
+    let sandbox = sandbox(1);
+    let probe = rig::prepare(&sandbox, "probe");
+    let patient = Limits { wall_max: std::time::Duration::from_millis(400), ..limits() };
+    let sleeping = || Run { limits: patient, ..Run::with(json!({"do": "sleep", "n": 250})) };
+    let (first, second) = (sleeping(), sleeping());
+    let (first, second) = tokio::join!(first.on(&sandbox, &probe), second.on(&sandbox, &probe));
+    assert_eq!((ending(&first), ending(&second)), ("completed", "completed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_attempt_leaves_anything_behind_in_the_log_or_the_checkpoints_of_another() {
+    let sandbox = sandbox(2);
+    let probe = rig::prepare(&sandbox, "probe");
+    let first = Run::with(json!({"do": "checkpoints", "steps": [["save", "secret", "1"]]}));
+    first.on(&sandbox, &probe).await;
+    let second = Run::with(json!({"do": "checkpoints", "steps": [["keys"], ["restore", "secret"]]}));
+    assert_eq!(result(&second.on(&sandbox, &probe).await), json!([[], null]));
+    assert!(second.host.text().is_empty());
+}
+
+/// Whether this process runs one test alone. If not, it starts one that does, and looks at how that ends.
+fn is_alone(test: &str, setting: &str) -> bool {
+    const ALONE: &str = "FLOWMONKEY_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let command = format!("{setting} exec \"$0\" --exact --nocapture isolation::{test}");
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &command]).arg(std::env::current_exe().unwrap()).env(ALONE, "1").output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "there is no test {test}");
+    false
+}
+
+/// Of this process, in KiB.
+#[cfg(target_os = "linux")]
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Not only when others end: the last attempts of a quiet runner must not hold their memory for ever.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_goes_back_when_an_attempt_ends() {
+    if !is_alone("memory_goes_back_when_an_attempt_ends", "") {
+        return;
+    }
+    const MIB: usize = 1024 * 1024;
+    let sandbox = sandbox(8);
+    let filler = flowmonkey_tests::guests::handler(
+        "(func (export \"run\") (param i32 i32) (result i32)
+            (drop (memory.grow (i32.const 1022)))
+            (memory.fill (i32.const 65536) (i32.const 7) (i32.const 67043328)) (i32.const 1024))",
+    );
+    let filler = sandbox.prepare(&filler, Metering::Fuel).unwrap();
+    let limits = Limits { memory_bytes_max: 128 * MIB, fuel: 1 << 40, ..limits() };
+    let before = resident_kib();
+    for n in 1..=10 {
+        let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &filler).await;
+        assert_eq!(ending(&report), "completed");
+        let more = resident_kib().saturating_sub(before);
+        assert!(more < 32 * 1024, "{more} KiB more than before, after {n} attempts of 64 MiB");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_pool_it_works_all_the_same() {
+    // Half a terabyte holds what is allocated on demand, but no pool of a thousand instances.
+    if !is_alone("without_a_pool_it_works_all_the_same", "ulimit -v 500000000 &&") {
+        return;
+    }
+    let attempts_max = std::num::NonZeroU32::new(1000).unwrap();
+    let sandbox = Sandbox::new(&SandboxConfig { attempts_max, ..SandboxConfig::default() }).unwrap();
+    assert!(!sandbox.is_pooled(), "the limit is too generous to show anything");
+    for (name, expected) in [
+        ("does-nothing", "completed"),
+        ("grow-page-by-page", "MEMORY_LIMIT"),
+        ("endless-loop", "OUT_OF_FUEL"),
+    ] {
+        let report = Run { limits: limits(), ..Run::with("{}") }
+            .on(&sandbox, &hostile(&sandbox, name, Metering::Fuel))
+            .await;
+        assert_eq!(ending(&report), expected, "{name}");
+    }
+}
+
+#[test]
+fn instances_come_from_a_pool_where_there_is_room() {
+    assert!(sandbox(50).is_pooled());
+}

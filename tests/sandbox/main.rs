@@ -1,0 +1,12 @@
+//! One attempt and what it may not do: small hostile guests, each with a twin that behaves.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod admission;
+mod border;
+mod capability;
+mod examples;
+mod hostile;
+mod interruption;
+mod isolation;
+mod outcomes;
+mod rig;

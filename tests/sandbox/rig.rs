@@ -1,0 +1,183 @@
+//! A sandbox, a host that remembers what guests did, and short ways to run one attempt.
+
+use flowmonkey_jobs::job::{JobError, JsonText, Outcome, Progress, Report};
+use flowmonkey_jobs::sandbox::{
+    AttemptContext, AttemptHost, Control, HostFault, JobFacts, Limits, LogLevel, Metering, Prepared, Sandbox,
+    SandboxConfig,
+};
+use flowmonkey_tests::guests;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+pub(crate) fn sandbox(attempts_max: u32) -> Sandbox {
+    let attempts_max = NonZeroU32::new(attempts_max).unwrap();
+    let threads = NonZeroU32::new(2).unwrap();
+    Sandbox::new(&SandboxConfig { attempts_max, threads, ..SandboxConfig::default() }).unwrap()
+}
+
+/// Small enough that what tries to pass them gets there soon.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        fuel: 50_000_000,
+        wall_max: Duration::from_secs(60),
+        memory_bytes_max: 32 * 1024 * 1024,
+        hostcall_bytes_max: 2 * 1024 * 1024,
+        ..Limits::default()
+    }
+}
+
+pub(crate) fn facts() -> JobFacts {
+    JobFacts {
+        id: "job-1".into(),
+        handler: "probe".into(),
+        execution_id: None,
+        step_id: None,
+        attempt: 1,
+        max_attempts: 3,
+        deadline_ms: None,
+        trace_parent: None,
+    }
+}
+
+/// Level, message and fields.
+pub(crate) type Line = (LogLevel, String, Vec<(String, String)>);
+
+/// Where a guest's calls arrive. A legitimate host: whoever runs a handler without a store has one.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) saved: Mutex<BTreeMap<String, JsonText>>,
+    pub(crate) reports: Mutex<Vec<Progress>>,
+    pub(crate) lines: Mutex<Vec<Line>>,
+    /// What every write answers instead of writing.
+    pub(crate) fault: Option<HostFault>,
+}
+
+impl Memory {
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, JsonText>)) -> Result<(), HostFault> {
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => {
+                change(&mut self.saved.lock().unwrap());
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn text(&self) -> Vec<String> {
+        self.lines.lock().unwrap().iter().map(|(_, text, _)| text.clone()).collect()
+    }
+}
+
+#[async_trait::async_trait]
+impl AttemptHost for Memory {
+    async fn save_checkpoint(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
+        self.change(|saved| drop(saved.insert(key.to_owned(), value.clone())))
+    }
+    async fn delete_checkpoint(&self, key: &str) -> Result<(), HostFault> {
+        self.change(|saved| drop(saved.remove(key)))
+    }
+    async fn clear_checkpoints(&self) -> Result<(), HostFault> {
+        self.change(BTreeMap::clear)
+    }
+    fn progress(&self, progress: Progress) {
+        self.reports.lock().unwrap().push(progress);
+    }
+    fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
+        self.lines.lock().unwrap().push((level, message.to_owned(), fields.to_vec()));
+    }
+}
+
+/// One attempt to be run, with everything a case may want to set.
+pub(crate) struct Run {
+    pub(crate) facts: JobFacts,
+    pub(crate) input: String,
+    pub(crate) checkpoint: Option<String>,
+    pub(crate) limits: Limits,
+    pub(crate) host: Arc<Memory>,
+    pub(crate) control: Control,
+}
+
+impl Run {
+    pub(crate) fn with(input: impl ToString) -> Self {
+        Run {
+            facts: facts(),
+            input: input.to_string(),
+            checkpoint: None,
+            limits: limits(),
+            host: Arc::default(),
+            control: Control::default(),
+        }
+    }
+
+    pub(crate) fn context(&self) -> AttemptContext {
+        AttemptContext {
+            facts: self.facts.clone(),
+            input: JsonText::parse_limited(&self.input, 16 * 1024 * 1024).unwrap(),
+            checkpoint: self.checkpoint.as_ref().map(|text| JsonText::parse(text).unwrap()),
+            limits: self.limits,
+            host: self.host.clone(),
+            control: self.control.clone(),
+        }
+    }
+
+    pub(crate) async fn on(&self, sandbox: &Sandbox, prepared: &Prepared) -> Report {
+        sandbox.run(prepared, self.context()).await
+    }
+
+    /// Runs the probe with this input, in a sandbox that all such cases share.
+    pub(crate) async fn probe(&self) -> Report {
+        let (sandbox, probe) = &*PROBE;
+        self.on(sandbox, probe).await
+    }
+}
+
+/// Compiled once: most cases differ only in what they ask of it.
+static PROBE: LazyLock<(Sandbox, Prepared)> = LazyLock::new(|| {
+    let sandbox = sandbox(8);
+    let probe = prepare(&sandbox, "probe");
+    (sandbox, probe)
+});
+
+/// Prepares an example or the probe.
+pub(crate) fn prepare(sandbox: &Sandbox, name: &str) -> Prepared {
+    sandbox.prepare(&guests::example(name), Metering::Fuel).unwrap()
+}
+
+/// Prepares one of the small guests beside this file.
+pub(crate) fn hostile(sandbox: &Sandbox, name: &str, metering: Metering) -> Prepared {
+    let bytes = guests::handler(&source(name));
+    sandbox.prepare(&bytes, metering).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+pub(crate) fn source(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/guests");
+    std::fs::read_to_string(format!("{folder}/{name}.wat")).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The JSON a success returned.
+pub(crate) fn result(report: &Report) -> serde_json::Value {
+    match &report.outcome {
+        Outcome::Success(Some(json)) => serde_json::from_str(json.as_str()).unwrap(),
+        other => panic!("no result: {other:?}"),
+    }
+}
+
+/// The error of an attempt that did not succeed.
+pub(crate) fn error(report: &Report) -> &JobError {
+    match &report.outcome {
+        Outcome::Retryable { error, .. } | Outcome::Fatal(error) => error,
+        other => panic!("no error: {other:?}"),
+    }
+}
+
+/// `completed`, or the error's code.
+pub(crate) fn ending(report: &Report) -> &str {
+    match &report.outcome {
+        Outcome::Success(_) => "completed",
+        Outcome::Wait { .. } => "waiting",
+        Outcome::Released => "released",
+        Outcome::Retryable { error, .. } | Outcome::Fatal(error) => &error.code,
+    }
+}

@@ -1,0 +1,46 @@
+//! What every store must do, case by case, on Postgres and on SQLite.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+/// Makes each case run as `postgres::case` and as `sqlite::case`, on a database of its own.
+macro_rules! on_both_stores {
+    ($($case:ident),* $(,)?) => {
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(flowmonkey_tests::database::Fixture::postgres().await).await;
+                }
+            )*
+        }
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(flowmonkey_tests::database::Fixture::sqlite().await).await;
+                }
+            )*
+        }
+    };
+}
+
+mod given;
+
+mod cancel_retry;
+mod checkpoint;
+mod claim;
+mod concurrent;
+mod connect;
+mod create;
+mod executions;
+mod fence;
+mod flowmonkey;
+mod heartbeat;
+mod history;
+mod list;
+mod plan;
+mod reap;
+mod record;
+mod rivals;
+mod runners;
+mod schema;
+mod wait;

@@ -1,0 +1,50 @@
+//! How Postgres finds what a claim asks for.
+
+use flowmonkey_jobs::store::postgres::STATEMENTS;
+use flowmonkey_tests::database::Fixture;
+use sqlx::AssertSqlSafe;
+
+/// Half of them ended, half due, of several handlers and priorities.
+const JOBS: &str = "
+    insert into fm_jobs (id, handler, input, status, priority, run_at)
+    select n::text, 'handler-' || n % 4, '{}', case when n % 2 = 0 then 'completed' else 'pending' end,
+        n % 10, n
+    from generate_series(1, 50000) as n;
+    analyze fm_jobs";
+
+/// A prepared statement may get a generic plan from its sixth use on.
+const USES: usize = 8;
+
+async fn plans(f: &Fixture, file: &str, parameters: &str, arguments: &str) -> Vec<String> {
+    let (_, text) = STATEMENTS.iter().find(|(name, _)| *name == file).unwrap();
+    let mut connection = f.pg().acquire().await.unwrap();
+    let prepare = AssertSqlSafe(format!("prepare statement {parameters} as {text}"));
+    sqlx::raw_sql(prepare).execute(&mut *connection).await.unwrap();
+    let mut plans = Vec::new();
+    for _ in 0..USES {
+        let explain = AssertSqlSafe(format!("explain execute statement {arguments}"));
+        let lines: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut *connection).await.unwrap();
+        plans.push(lines.join("\n"));
+    }
+    sqlx::raw_sql("deallocate statement").execute(&mut *connection).await.unwrap();
+    plans
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_busy_statements_read_an_index() {
+    let f = Fixture::postgres().await;
+    f.execute(JOBS).await;
+    let table = [
+        ("claim.sql", "(text, text[], bigint)", "('r', '{handler-1,handler-3,other}', 10)", "fm_jobs_due"),
+        ("reap.sql", "(bigint, bigint, text, int)", "(1000, 100, '{}', 32)", "fm_jobs_heartbeat"),
+        ("find_stalled.sql", "(bigint, bigint)", "(1000, 100)", "fm_jobs_heartbeat"),
+        ("heartbeat.sql", "(text[], text[])", "('{1,2,3}', '{a,b,c}')", "fm_jobs_pkey"),
+    ];
+    for (file, parameters, arguments, index) in table {
+        let uses = plans(&f, file, parameters, arguments).await;
+        for (at, plan) in uses.iter().enumerate() {
+            assert!(!plan.contains("Seq Scan on fm_jobs"), "{file}, use {at}:\n{plan}");
+            assert!(plan.contains(index), "{file}, use {at}:\n{plan}");
+        }
+    }
+}

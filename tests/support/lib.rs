@@ -1,0 +1,8 @@
+//! What the suites share: databases, guests, the program.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+pub mod cluster;
+pub mod database;
+pub mod guests;
+pub mod program;
+pub mod proxy;

@@ -1,0 +1,41 @@
+//! What it takes to build, show and test the project on a machine that has Rust and nothing of ours.
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
+mod demo;
+mod guests;
+mod postgres;
+mod screen;
+mod shell;
+mod suites;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask demo          builds everything and shows jobs going through the sandbox
+cargo xtask test [ARGS]   sets up what the tests need and runs them all; ARGS go to `cargo test`
+cargo xtask guests        builds the guest examples and puts them into target/handlers";
+
+/// What went wrong, for people.
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let verb = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let done = match (verb.as_deref(), rest.is_empty()) {
+        (Some("demo"), true) => demo::demo(),
+        (Some("test"), _) => suites::test(&rest),
+        (Some("guests"), true) => guests::build().map(|folder| println!("{}", folder.display())),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
