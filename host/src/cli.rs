@@ -7,6 +7,7 @@ mod enqueue;
 mod jobs;
 mod logging;
 mod migrate;
+mod schedules;
 mod serve;
 mod show;
 mod table;
@@ -62,6 +63,9 @@ enum Command {
     /// Look at jobs and change them
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Look at recurring jobs and change them
+    #[command(subcommand)]
+    Schedules(schedules::SchedulesCommand),
     /// Create the tables, or bring them up to this version
     Migrate,
 }
@@ -110,6 +114,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => serve::run(args, &target).await,
         Command::Enqueue(args) => enqueue::enqueue(args, &target, json).await,
         Command::Jobs(command) => jobs::jobs(command, &target, json).await,
+        Command::Schedules(command) => schedules::schedules(command, &target, json).await,
         Command::Migrate => migrate::migrate(&target, json).await,
     }
 }

@@ -1,15 +1,15 @@
 //! Settings of `dev` and `run`: from a file, then the environment, then flags. What comes out of
 //! [`Settings::try_from`] was checked once and is not checked again.
 
-use bytesize::ByteSize;
 use flowmonkey_jobs::catalog::HandlerSettings;
 use flowmonkey_jobs::job::RetryPolicy;
 use flowmonkey_jobs::reaper::ReaperSettings;
 use flowmonkey_jobs::runner::RunnerSettings;
 use flowmonkey_jobs::sandbox::{Limits, Metering, SandboxConfig};
+use flowmonkey_jobs::store::Retention;
+use flowmonkey_jobs::units::{Fuel, Size, Span};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The file that is read when it is there and no other is named.
@@ -56,74 +56,28 @@ pub(crate) struct RawSettings {
     /// Memory an attempt may hold, over all its memories [default: 128MiB]
     #[arg(long, value_name = "SIZE", env = "FLOWMONKEY_MEMORY_MAX")]
     pub(crate) memory_max: Option<Size>,
+    /// Time a handler may go without a heartbeat of its own [default: as long as it likes]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_HEARTBEAT_TIMEOUT")]
+    pub(crate) heartbeat_timeout: Option<Span>,
     /// The longest pause after a first failed attempt [default: 1s]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_RETRY_BASE")]
     pub(crate) retry_base: Option<Span>,
     /// The longest pause after any failed attempt [default: 1h]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_RETRY_CAP")]
     pub(crate) retry_cap: Option<Span>,
+    /// Delete completed jobs after this time [default: never]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_KEEP_COMPLETED")]
+    pub(crate) keep_completed: Option<Span>,
+    /// Delete failed jobs after this time [default: never]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_KEEP_FAILED")]
+    pub(crate) keep_failed: Option<Span>,
+    /// Delete cancelled jobs after this time [default: never]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_KEEP_CANCELLED")]
+    pub(crate) keep_cancelled: Option<Span>,
+    /// Do without notifications, as behind a transaction pooler: true or false [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", env = "FLOWMONKEY_POLL_ONLY")]
+    pub(crate) poll_only: Option<bool>,
 }
-
-/// A duration as people write it: `500ms`, `10s`, `1h 30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Span(pub(crate) Duration);
-
-/// A size as people write it: `64MiB`, `1GB`, `1048576`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Size(pub(crate) usize);
-
-/// A number of instructions, or none counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Fuel(Option<u64>);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let duration = humantime::parse_duration(text);
-        duration.map(Span).map_err(|error| format!("{error}; write a time like 500ms, 10s or 1h30m"))
-    }
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let size: ByteSize =
-            text.parse().map_err(|error| format!("{error}; write a size like 64MiB or 1GB"))?;
-        usize::try_from(size.as_u64()).map(Size).map_err(|_| "larger than this machine can address".into())
-    }
-}
-
-impl FromStr for Fuel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "unlimited" {
-            return Ok(Fuel(None));
-        }
-        match text.replace('_', "").parse() {
-            Ok(0) | Err(_) => Err("write a number above zero, or `unlimited`".into()),
-            Ok(fuel) => Ok(Fuel(Some(fuel))),
-        }
-    }
-}
-
-macro_rules! from_string {
-    ($($name:ident)*) => {$(
-        impl TryFrom<String> for $name {
-            type Error = String;
-
-            fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
-            }
-        }
-    )*};
-}
-from_string!(Span Size Fuel);
 
 impl RawSettings {
     /// Reads a settings file.
@@ -153,6 +107,11 @@ impl RawSettings {
             memory_max: self.memory_max.or(below.memory_max),
             retry_base: self.retry_base.or(below.retry_base),
             retry_cap: self.retry_cap.or(below.retry_cap),
+            heartbeat_timeout: self.heartbeat_timeout.or(below.heartbeat_timeout),
+            keep_completed: self.keep_completed.or(below.keep_completed),
+            keep_failed: self.keep_failed.or(below.keep_failed),
+            keep_cancelled: self.keep_cancelled.or(below.keep_cancelled),
+            poll_only: self.poll_only.or(below.poll_only),
         }
     }
 }
@@ -185,11 +144,17 @@ impl TryFrom<RawSettings> for Settings {
             heartbeat_interval: span(raw.heartbeat_interval, runner.heartbeat_interval),
             drain_timeout: span(raw.drain_timeout, runner.drain_timeout),
             cancel_grace: span(raw.cancel_grace, runner.cancel_grace),
+            poll_only: raw.poll_only.unwrap_or(runner.poll_only),
         };
         let reaper = ReaperSettings::default();
         let reaper = ReaperSettings {
             stalled_threshold: span(raw.stalled_threshold, reaper.stalled_threshold),
             check_interval: span(raw.reap_interval, reaper.check_interval),
+            retention: Retention {
+                completed: raw.keep_completed.map(|span| span.0),
+                failed: raw.keep_failed.map(|span| span.0),
+                cancelled: raw.keep_cancelled.map(|span| span.0),
+            },
             ..reaper
         };
         let limits = Limits::default();
@@ -201,6 +166,7 @@ impl TryFrom<RawSettings> for Settings {
         let limits = Limits {
             fuel,
             wall_max: span(raw.timeout, limits.wall_max),
+            heartbeat_timeout: raw.heartbeat_timeout.map(|span| span.0),
             memory_bytes_max: raw.memory_max.map_or(limits.memory_bytes_max, |size| size.0),
             ..limits
         };
@@ -215,8 +181,12 @@ impl TryFrom<RawSettings> for Settings {
             memory_bytes_ceiling: limits.memory_bytes_max,
             ..SandboxConfig::default()
         };
-        let settings =
-            Settings { runner, reaper, handlers: HandlerSettings { limits, retry, metering }, sandbox };
+        let settings = Settings {
+            runner,
+            reaper,
+            handlers: HandlerSettings { limits, retry, metering, ..HandlerSettings::default() },
+            sandbox,
+        };
         settings.check().map(|()| settings)
     }
 }
@@ -239,6 +209,7 @@ impl Settings {
             ("heartbeat-interval", beat),
             ("reap-interval", self.reaper.check_interval),
             ("timeout", self.handlers.limits.wall_max),
+            ("heartbeat-timeout", self.handlers.limits.heartbeat_timeout.unwrap_or(Duration::MAX)),
         ];
         if let Some((name, _)) = above_zero.iter().find(|(_, span)| span.is_zero()) {
             return Err(format!("{name} must be above zero"));

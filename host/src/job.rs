@@ -2,6 +2,8 @@
 
 mod error;
 mod json;
+mod lifecycle;
+mod new_job;
 mod outcome;
 mod retry;
 mod status;
@@ -9,10 +11,13 @@ mod transition;
 
 pub use error::{ErrorCode, JobError, MESSAGE_BYTES_MAX};
 pub use json::{INPUT_BYTES_MAX, JSON_DEPTH_MAX, JsonError, JsonText};
+pub use lifecycle::{Event, State, Waits, next};
+pub(crate) use new_job::check_name;
+pub use new_job::{InvalidJob, MAX_ATTEMPTS_DEFAULT, NewJob, START_MS_MAX, Start, Unique, UniqueScope};
 pub use outcome::{Outcome, Report, Usage, WAIT_MAX, Wake};
 pub use retry::{RETRY_AFTER_MAX, RetryPolicy};
 pub use status::Status;
-pub use transition::{Attempt, Transition, reap, transition};
+pub use transition::{Attempt, Transition, WAITS_MAX_DEFAULT, reap, transition};
 
 use std::fmt;
 
@@ -45,6 +50,18 @@ pub struct Job {
     pub attempts: u32,
     /// How many attempts the job has in all.
     pub max_attempts: u32,
+    /// How often the handler asked to wait.
+    pub waits: u32,
+    /// What the job was resumed with after its last wait.
+    pub resumed_with: Option<JsonText>,
+    /// Its own backoff; `None` takes the handler's.
+    pub retry: Option<RetryPolicy>,
+    /// How long its handler may be silent, in milliseconds; `None` takes the handler's setting.
+    pub heartbeat_timeout_ms: Option<i64>,
+    /// While it is pending or running, its handler has no second job with this key.
+    pub unique_key: Option<String>,
+    /// The schedule that created it.
+    pub schedule: Option<String>,
     /// The runner of the current or last attempt.
     pub runner_id: Option<String>,
     /// The fence of the current or last attempt.
@@ -121,109 +138,5 @@ pub struct Lease {
 impl fmt::Display for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.job_id, self.instance_id)
-    }
-}
-
-/// A job to be created.
-#[derive(Debug, Clone)]
-pub struct NewJob {
-    /// The handler that shall run it; 1 to 128 bytes.
-    pub handler: String,
-    /// What the handler is called with.
-    pub input: JsonText,
-    /// The workflow execution it belongs to; the row must exist.
-    pub execution_id: Option<String>,
-    /// The step of that execution.
-    pub step_id: Option<String>,
-    /// Milliseconds from now until it is due, by the database's clock.
-    pub delay_ms: u64,
-    /// From 0 (first) to 9 (last).
-    pub priority: i16,
-    /// How many attempts it has in all; at least 1.
-    pub max_attempts: u32,
-}
-
-/// How many attempts a job has when nobody says; FlowMonkey's column default.
-pub const MAX_ATTEMPTS_DEFAULT: u32 = 3;
-
-impl NewJob {
-    /// A job that is due at once, with the defaults for everything else.
-    pub fn new(handler: impl Into<String>, input: JsonText) -> Self {
-        NewJob {
-            handler: handler.into(),
-            input,
-            execution_id: None,
-            step_id: None,
-            delay_ms: 0,
-            priority: 0,
-            max_attempts: MAX_ATTEMPTS_DEFAULT,
-        }
-    }
-
-    /// Checks what the type cannot.
-    ///
-    /// # Errors
-    /// Says which field is wrong and what it may be.
-    pub fn check(&self) -> Result<(), InvalidJob> {
-        check_name("handler", &self.handler)?;
-        for (field, value) in [("execution id", &self.execution_id), ("step id", &self.step_id)] {
-            if let Some(value) = value {
-                check_name(field, value)?;
-            }
-        }
-        if !(0..=9).contains(&self.priority) {
-            let priority = self.priority;
-            return Err(InvalidJob(format!("priority {priority} is not between 0 and 9")));
-        }
-        if !(1..=1000).contains(&self.max_attempts) {
-            let max = self.max_attempts;
-            return Err(InvalidJob(format!("max attempts {max} is not between 1 and 1000")));
-        }
-        if self.delay_ms > DELAY_MS_MAX {
-            return Err(InvalidJob("the delay is over ten years".into()));
-        }
-        Ok(())
-    }
-}
-
-const DELAY_MS_MAX: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
-
-/// Why a job cannot be created.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvalidJob(pub String);
-
-/// A name may be any visible text: it ends up in tables, logs and file names.
-fn check_name(field: &str, name: &str) -> Result<(), InvalidJob> {
-    if name.is_empty() || name.len() > 128 {
-        return Err(InvalidJob(format!("the {field} has {} bytes; it must have 1 to 128", name.len())));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(InvalidJob(format!("the {field} {name:?} holds a control character")));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn new_jobs_are_checked_field_by_field() {
-        let job = || NewJob::new("email-send", JsonText::parse("{}").unwrap());
-        assert_eq!(job().check(), Ok(()));
-        let bad = [
-            NewJob { handler: String::new(), ..job() },
-            NewJob { handler: "x".repeat(129), ..job() },
-            NewJob { handler: "a\0b".into(), ..job() },
-            NewJob { step_id: Some("a\nb".into()), ..job() },
-            NewJob { priority: 10, ..job() },
-            NewJob { priority: -1, ..job() },
-            NewJob { max_attempts: 0, ..job() },
-            NewJob { delay_ms: u64::MAX, ..job() },
-        ];
-        for job in bad {
-            assert!(job.check().is_err(), "{job:?}");
-        }
     }
 }

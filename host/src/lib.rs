@@ -25,8 +25,11 @@
 pub mod catalog;
 pub mod clock;
 pub mod job;
+pub mod metrics;
 pub mod reaper;
 pub mod runner;
 pub mod sandbox;
+pub mod scheduler;
 pub mod store;
 pub mod telemetry;
+pub mod units;

@@ -1,7 +1,8 @@
-//! Finds jobs whose runner fell silent, and gives them back or fails them.
+//! Finds jobs whose runner fell silent, and gives them back or fails them; deletes finished jobs when
+//! their time is over.
 
-use crate::store::{SharedStore, StoreError};
-use crate::telemetry;
+use crate::store::{Retention, SharedStore, StoreError};
+use crate::telemetry::{self, EventKind, Events};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,6 +18,8 @@ pub struct ReaperSettings {
     pub check_interval: Duration,
     /// How many jobs one statement takes; a look goes on until there are none left.
     pub batch_size: u32,
+    /// How long finished jobs are kept; for good by default.
+    pub retention: Retention,
 }
 
 impl Default for ReaperSettings {
@@ -25,6 +28,7 @@ impl Default for ReaperSettings {
             stalled_threshold: Duration::from_secs(60),
             check_interval: Duration::from_secs(30),
             batch_size: 100,
+            retention: Retention::default(),
         }
     }
 }
@@ -39,8 +43,13 @@ pub struct Reaper {
 impl Reaper {
     /// Begins to look, now and then every `check_interval`. A database that is away is waited for.
     pub fn start(store: SharedStore, settings: ReaperSettings) -> Self {
+        Reaper::start_with_events(store, settings, Events::default())
+    }
+
+    /// As [`Reaper::start`], and tells on this stream whom it took jobs from.
+    pub fn start_with_events(store: SharedStore, settings: ReaperSettings, events: Events) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Reaper { stop, looking: tokio::spawn(look_repeatedly(store, settings, stopped)) }
+        Reaper { stop, looking: tokio::spawn(look_repeatedly(store, settings, events, stopped)) }
     }
 
     /// Ends after the statement under way.
@@ -50,7 +59,12 @@ impl Reaper {
     }
 }
 
-async fn look_repeatedly(store: SharedStore, settings: ReaperSettings, mut stopped: watch::Receiver<bool>) {
+async fn look_repeatedly(
+    store: SharedStore,
+    settings: ReaperSettings,
+    events: Events,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut looks = interval(settings.check_interval.max(Duration::from_millis(1)));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -58,21 +72,47 @@ async fn look_repeatedly(store: SharedStore, settings: ReaperSettings, mut stopp
             _ = stopped.changed() => return,
             _ = looks.tick() => {}
         }
-        if let Err(why) = look(&store, &settings).await {
+        let done = reap(&store, &settings, &events).await;
+        let done = if done.is_ok() { purge(&store, &settings, &stopped).await } else { done };
+        if let Err(why) = done {
             telemetry::reaper_failing(&why);
         }
     }
 }
 
-async fn look(store: &SharedStore, settings: &ReaperSettings) -> Result<(), StoreError> {
+async fn reap(store: &SharedStore, settings: &ReaperSettings, events: &Events) -> Result<(), StoreError> {
     loop {
         let taken = store.reap(settings.stalled_threshold, settings.batch_size).await?;
         for job in &taken {
             let runner_id = job.runner_id.as_deref();
             telemetry::reaped(&job.lease.job_id, &job.handler, runner_id, job.status.as_str());
+            events.tell(EventKind::Stalled, &job.lease.job_id, &job.handler, job.attempt);
         }
         if taken.len() < settings.batch_size as usize {
             return Ok(());
         }
     }
+}
+
+/// In small batches, so that nobody waits for a long transaction; a stop comes between two.
+async fn purge(
+    store: &SharedStore,
+    settings: &ReaperSettings,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), StoreError> {
+    if settings.retention.is_for_good() {
+        return Ok(());
+    }
+    let mut purged = 0;
+    while !*stopped.borrow() {
+        let batch = store.purge(&settings.retention, settings.batch_size).await?;
+        purged += batch;
+        if batch < u64::from(settings.batch_size) {
+            break;
+        }
+    }
+    if purged > 0 {
+        telemetry::purged(purged);
+    }
+    Ok(())
 }

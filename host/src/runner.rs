@@ -5,21 +5,22 @@ mod attempt;
 mod claim;
 mod heartbeat;
 mod leased;
+mod listen;
 mod recorder;
 mod settings;
 
 pub use settings::{RunnerBuilder, RunnerSettings, SettingsError};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Handler};
 use crate::job::Lease;
 use crate::sandbox::{Control, Directive, Interruption};
-use crate::store::{SharedStore, StoreError};
-use crate::telemetry;
+use crate::store::{Claimed, HandlerPlaces, SharedStore, StoreError};
+use crate::telemetry::{self, EventKind, Events};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// How long the end waits for interrupted attempts to be recorded before it leaves them to the reaper.
@@ -50,15 +51,28 @@ struct Shared {
     catalog: Arc<Catalog>,
     settings: RunnerSettings,
     phase: watch::Sender<Phase>,
+    events: Events,
     /// Attempts from claim to record; their leases are kept alive.
-    active: Mutex<HashMap<Lease, Control>>,
+    active: Mutex<HashMap<Lease, Active>>,
     /// Changes with every attempt that begins or ends.
     active_count: watch::Sender<usize>,
     /// Whether a claim may still bring attempts.
     claiming: watch::Sender<bool>,
+    /// Ends the claim loop's pause: a job may be due.
+    wake: Notify,
+    /// Makes the heartbeat loop look at its leases now: one may be cancelled.
+    look: Notify,
     completed: AtomicU64,
     failed: AtomicU64,
     superseded: AtomicU64,
+}
+
+/// An attempt from claim to record.
+#[derive(Debug, Clone)]
+struct Active {
+    handler: String,
+    attempt: u32,
+    control: Control,
 }
 
 impl Runner {
@@ -67,15 +81,18 @@ impl Runner {
         RunnerBuilder::new(store)
     }
 
-    fn new(store: SharedStore, catalog: Arc<Catalog>, settings: RunnerSettings) -> Self {
+    fn new(store: SharedStore, catalog: Arc<Catalog>, settings: RunnerSettings, events: Events) -> Self {
         let shared = Shared {
             store,
             catalog,
             settings,
+            events,
             phase: watch::Sender::new(Phase::Running),
             active: Mutex::default(),
             active_count: watch::Sender::new(0),
             claiming: watch::Sender::new(false),
+            wake: Notify::new(),
+            look: Notify::new(),
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             superseded: AtomicU64::new(0),
@@ -96,6 +113,9 @@ impl Runner {
         loops.push(tokio::spawn(claim::claim_repeatedly(self.shared.clone(), recordings)));
         loops.push(tokio::spawn(heartbeat::beat_repeatedly(self.shared.clone())));
         loops.push(tokio::spawn(recorder::record_repeatedly(self.shared.clone(), received)));
+        if !self.shared.settings.poll_only {
+            loops.push(tokio::spawn(listen::listen_repeatedly(self.shared.clone())));
+        }
     }
 
     /// Stops gracefully: claims no more, tells the guests to drain, waits for them up to the drain
@@ -125,6 +145,11 @@ impl Runner {
     /// Cuts the draining of a [`stop`](Runner::stop) short: running attempts are interrupted now.
     pub fn release(&self) {
         self.advance(Phase::Releasing);
+    }
+
+    /// What happens to the jobs of this runner, as it happens.
+    pub fn events(&self) -> &Events {
+        &self.shared.events
     }
 
     /// Attempts under way.
@@ -159,7 +184,7 @@ impl Runner {
         if to == Phase::Draining {
             telemetry::runner_draining(&self.shared.settings.runner_id, self.active_count());
         }
-        self.shared.active().values().for_each(|control| obey(to, control));
+        self.shared.active().values().for_each(|active| obey(to, &active.control));
     }
 }
 
@@ -206,17 +231,19 @@ impl Shared {
         }
     }
 
-    fn active(&self) -> MutexGuard<'_, HashMap<Lease, Control>> {
+    fn active(&self) -> MutexGuard<'_, HashMap<Lease, Active>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters an attempt, so that its lease is kept alive from now on.
-    fn enter(&self, lease: &Lease) -> Control {
+    fn enter(&self, job: &Claimed) -> Control {
         let control = Control::default();
+        let entered = Active { handler: job.handler.clone(), attempt: job.attempt, control: control.clone() };
         let mut active = self.active();
-        active.insert(lease.clone(), control.clone());
+        active.insert(job.lease.clone(), entered);
         self.active_count.send_replace(active.len());
         drop(active);
+        self.events.tell(EventKind::Claimed, &job.lease.job_id, &job.handler, job.attempt);
         // After it is entered: a phase that begins now reaches it one way or the other.
         obey(self.phase(), &control);
         control
@@ -226,6 +253,22 @@ impl Shared {
         let mut active = self.active();
         active.remove(lease);
         self.active_count.send_replace(active.len());
+        drop(active);
+        // The place may be its handler's last, which no count of all attempts shows.
+        self.wake.notify_one();
+    }
+
+    /// How many more attempts of each handler may begin.
+    fn places(&self) -> Vec<HandlerPlaces> {
+        let active = self.active();
+        let free = |handler: &Handler| {
+            let max = handler.settings.concurrency?;
+            let taken = active.values().filter(|one| one.handler == handler.name).count();
+            Some(max.get().saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX)))
+        };
+        let places =
+            |handler: Arc<Handler>| HandlerPlaces { places: free(&handler), handler: handler.name.clone() };
+        self.catalog.handlers().into_iter().map(places).collect()
     }
 }
 

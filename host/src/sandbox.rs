@@ -6,6 +6,7 @@ mod attempt;
 mod capability;
 mod control;
 mod engine;
+mod grants;
 mod limits;
 mod shape;
 mod stdio;
@@ -16,6 +17,7 @@ pub use admission::{LoadError, Surface};
 pub use attempt::{AttemptContext, JobFacts};
 pub use capability::{AttemptHost, HostFault, LogLevel};
 pub use control::{Control, Directive, Interruption};
+pub use grants::Grants;
 pub use limits::Limits;
 
 use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
@@ -164,7 +166,7 @@ impl Sandbox {
         let (Ok(place), Some(guests)) = (self.places.clone().acquire_owned().await, &self.guests) else {
             return Report { outcome: Outcome::Released, usage: Usage::default() };
         };
-        let wall_max = context.limits.wall_max;
+        let Limits { wall_max, heartbeat_timeout, .. } = context.limits;
         let control = context.control.clone();
         let busy = self.engines.ticker.busy();
         let (stop, stopped) = oneshot::channel();
@@ -175,11 +177,13 @@ impl Sandbox {
             drop((busy, place));
             report
         }));
+        control.beat();
         let interruption = tokio::select! {
             biased;
             ended = &mut guest.0 => return report(ended),
             interruption = control.interrupted() => interruption,
             () = tokio::time::sleep(wall_max) => Interruption::Timeout,
+            () = control.silent(heartbeat_timeout) => Interruption::Silent,
         };
         // The guest may have ended this very moment; then its own outcome stands.
         let _ = stop.send(interruption);

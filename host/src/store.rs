@@ -1,27 +1,39 @@
-//! Durable state. Three traits, split by who calls them, and two engines that behave alike.
+//! Durable state. Traits split by who calls them, and two engines that behave alike.
 //!
 //! Every write to a running job shows its [`Lease`]; the database's clock decides every time that is
 //! stored. One file a statement: `postgres/*.sql`, `sqlite/*.sql`.
 
+mod create;
 mod error;
+mod execution;
+mod model;
+mod notice;
 pub mod postgres;
 mod recording;
 mod row;
+mod schedule;
 pub mod sqlite;
 
 pub use error::StoreError;
+pub use execution::{CONTEXT_BYTES_MAX, CONTEXT_KEYS_MAX, ContextFault, Execution, ExecutionStore};
+pub use model::{
+    Changed, Claim, ClaimRequest, Claimed, Created, HandlerPlaces, HandlerStats, LeaseState, ListFilter,
+    Reaped, Retention, RetryFilter, RunnerRow, STATS_COUNT_MAX, STATS_WINDOW,
+};
+pub use notice::{Notice, Notices};
 pub use postgres::PgStore;
 pub use recording::{Recorded, Recording};
+pub use schedule::{DueSchedules, Firing, Missed, NewSchedule, Schedule, ScheduleStore};
 pub use sqlite::SqliteStore;
 
-use crate::job::{Job, JsonText, Lease, NewJob, Progress, Status};
+use crate::job::{Job, JsonText, Lease, NewJob, Progress};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything a store does, for those who hold one: `Arc<dyn Store>`.
-pub trait Store: JobStore + LeaseStore + GuestStore {}
-impl<T: JobStore + LeaseStore + GuestStore> Store for T {}
+pub trait Store: JobStore + LeaseStore + GuestStore + ExecutionStore + ScheduleStore {}
+impl<T: JobStore + LeaseStore + GuestStore + ExecutionStore + ScheduleStore> Store for T {}
 
 /// A store shared by the parts of one process.
 pub type SharedStore = Arc<dyn Store>;
@@ -31,12 +43,19 @@ pub type SharedStore = Arc<dyn Store>;
 /// All methods fail with [`StoreError::Unavailable`] while the database is away.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Creates a job; durable when the call returns.
+    /// Creates a job, or finds the one that holds its unique key; durable when the call returns. To create
+    /// one inside a transaction of your own, see [`PgStore::create_in`] and [`SqliteStore::create_in`].
     ///
     /// # Errors
     /// [`StoreError::Invalid`] names the field that is not acceptable, or the execution that does
     /// not exist. Nothing is stored then.
-    async fn create(&self, job: NewJob) -> Result<Job, StoreError>;
+    async fn create(&self, job: NewJob) -> Result<Created, StoreError>;
+
+    /// Creates many jobs, all or none. The answers are in the order of the jobs.
+    ///
+    /// # Errors
+    /// As [`JobStore::create`].
+    async fn create_many(&self, jobs: Vec<NewJob>) -> Result<Vec<Created>, StoreError>;
 
     /// The job with this id.
     async fn get(&self, id: &str) -> Result<Option<Job>, StoreError>;
@@ -44,20 +63,36 @@ pub trait JobStore: Send + Sync + 'static {
     /// Jobs that match, newest first.
     async fn list(&self, filter: &ListFilter) -> Result<Vec<Job>, StoreError>;
 
-    /// The jobs of a workflow execution, oldest first.
-    async fn by_execution(&self, execution_id: &str) -> Result<Vec<Job>, StoreError>;
-
-    /// Running jobs whose heartbeat is older than this, stalest first.
+    /// Running jobs whose heartbeat is older than this, stalest first; see [`LeaseStore::reap`].
     async fn find_stalled(&self, older_than: Duration, limit: u32) -> Result<Vec<Job>, StoreError>;
 
-    /// Calls off a pending or running job. A running attempt hears of it at its next heartbeat.
+    /// Calls off a pending or running job. The runner of a running one hears of it at once.
     async fn cancel(&self, id: &str) -> Result<Changed, StoreError>;
 
-    /// Makes a failed or cancelled job pending again, due at once and with all its attempts.
+    /// Makes a failed or cancelled job pending again, due at once and with all its attempts. Checkpoints
+    /// stay. An execution that failed with it waits for it again.
     async fn retry(&self, id: &str) -> Result<Changed, StoreError>;
+
+    /// Retries all jobs that match, but for those whose unique key another job holds. Returns how many.
+    async fn retry_many(&self, filter: &RetryFilter) -> Result<u64, StoreError>;
+
+    /// Ends the wait of a job, whatever it waits for; its handler finds the payload in its next attempt.
+    /// [`Changed::NotFrom`] pending means that it does not wait: a job that runs has not said yet that it
+    /// will, so a signal that comes too early is refused, not lost.
+    async fn resume(&self, id: &str, payload: Option<&JsonText>) -> Result<Changed, StoreError>;
 
     /// The runners that gave a sign of life within `older_than`.
     async fn runners(&self, older_than: Duration) -> Result<Vec<RunnerRow>, StoreError>;
+
+    /// How many jobs each handler has, without counting whole tables; see [`HandlerStats`].
+    async fn stats(&self) -> Result<Vec<HandlerStats>, StoreError>;
+
+    /// What other programs do to jobs, as it happens. Only a hint: whoever listens also looks by itself
+    /// now and then.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is no line to listen on.
+    async fn listen(&self) -> Result<Notices, StoreError>;
 }
 
 /// What runners and the reaper do.
@@ -65,19 +100,28 @@ pub trait JobStore: Send + Sync + 'static {
 pub trait LeaseStore: Send + Sync + 'static {
     /// Leases due jobs: lowest priority number first, then oldest due first. Rows that another
     /// transaction holds are skipped, not waited for.
-    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError>;
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError>;
 
     /// Beats for many leases at once, and tells of each whether it still holds. The answers are in
     /// the order of the leases.
     async fn heartbeat(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError>;
 
-    /// Writes how attempts ended, each fenced by its lease, all in one transaction. Writing the same
-    /// thing twice is writing it once. The answers are in the order of the recordings.
+    /// Tells of each lease whether it still holds, and writes nothing.
+    async fn lease_states(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError>;
+
+    /// Writes how attempts ended, each fenced by its lease, all in one transaction, executions that wait
+    /// for them included. Writing the same thing twice is writing it once. The answers are in the order
+    /// of the recordings.
     async fn record(&self, recordings: &[Recording]) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Returns or fails up to `limit` running jobs whose heartbeat is older than this; heartbeat and
-    /// attempt are checked in the statement that writes.
+    /// Returns or fails up to `limit` running jobs whose heartbeat is older than this, and older than
+    /// three of the beats their runner promised (FlowMonkey's rule); heartbeat and attempt are checked in
+    /// the statement that writes.
     async fn reap(&self, older_than: Duration, limit: u32) -> Result<Vec<Reaped>, StoreError>;
+
+    /// Deletes up to `limit` finished jobs that are older than their status is kept, with their histories.
+    /// Jobs of an execution that lives, and those that hold a unique key for a time, stay. Returns how many.
+    async fn purge(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError>;
 
     /// Says that a runner lives and which handlers it has.
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError>;
@@ -86,7 +130,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     async fn withdraw(&self, runner_id: &str) -> Result<(), StoreError>;
 }
 
-/// What a running attempt may write. All methods fail with [`StoreError::LeaseLost`] once the job
+/// What a running attempt may do. All methods fail with [`StoreError::LeaseLost`] once the job
 /// belongs to another attempt, or to none.
 #[async_trait]
 pub trait GuestStore: Send + Sync + 'static {
@@ -101,108 +145,21 @@ pub trait GuestStore: Send + Sync + 'static {
 
     /// Stores how far the attempt is.
     async fn progress(&self, lease: &Lease, progress: &Progress) -> Result<(), StoreError>;
+
+    /// The value under a key of the context of the job's execution.
+    async fn context_value(&self, lease: &Lease, key: &str) -> Result<Option<JsonText>, ContextFault>;
+
+    /// The keys of that context, in order.
+    async fn context_keys(&self, lease: &Lease) -> Result<Vec<String>, ContextFault>;
+
+    /// Stores one value of that context and leaves the others alone.
+    async fn set_context(&self, lease: &Lease, key: &str, value: &JsonText) -> Result<(), ContextFault>;
+
+    /// Removes one value of that context; no error when there is none.
+    async fn delete_context(&self, lease: &Lease, key: &str) -> Result<(), ContextFault>;
 }
 
-/// Which jobs to list.
-#[derive(Debug, Clone, Default)]
-pub struct ListFilter {
-    /// Only this status.
-    pub status: Option<Status>,
-    /// Only this handler.
-    pub handler: Option<String>,
-    /// At most so many; 0 means 100.
-    pub limit: u32,
-}
-
-impl ListFilter {
-    fn rows_max(&self) -> i64 {
-        i64::from(if self.limit == 0 { 100 } else { self.limit })
-    }
-}
-
-/// Who wants how many jobs of which handlers.
-#[derive(Debug, Clone)]
-pub struct ClaimRequest {
-    /// Written on the job.
-    pub runner_id: String,
-    /// The handlers this runner can run; jobs of others stay pending.
-    pub handlers: Vec<String>,
-    /// At most so many jobs.
-    pub limit: u32,
-}
-
-/// A leased job, with what its attempt needs.
-#[derive(Debug, Clone)]
-pub struct Claimed {
-    /// The proof for every write.
-    pub lease: Lease,
-    /// The handler's name.
-    pub handler: String,
-    /// The handler's input.
-    pub input: JsonText,
-    /// The attempt's number; the first is 1.
-    pub attempt: u32,
-    /// How many attempts the job has in all.
-    pub max_attempts: u32,
-    /// The workflow execution.
-    pub execution_id: Option<String>,
-    /// The step of that execution.
-    pub step_id: Option<String>,
-    /// What earlier attempts saved: an object of key to value.
-    pub checkpoint: Option<JsonText>,
-    /// The database's clock at the claim, in milliseconds since 1970.
-    pub claimed_at: i64,
-    /// From 0 (first) to 9 (last).
-    pub priority: i16,
-    /// When it was due, in milliseconds since 1970.
-    pub run_at: i64,
-}
-
-/// Whether a lease still holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LeaseState {
-    /// Still the current attempt.
-    Held,
-    /// The job was cancelled during this attempt.
-    Cancelled,
-    /// The job belongs to another attempt, or is gone.
-    Lost,
-}
-
-/// What an operator's request did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Changed {
-    /// Done.
-    Yes,
-    /// The job's status does not allow it.
-    NotFrom(Status),
-    /// There is no such job.
-    NotFound,
-}
-
-/// A job the reaper took from a silent runner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reaped {
-    /// The attempt that ended.
-    pub lease: Lease,
-    /// The handler's name.
-    pub handler: String,
-    /// The runner that fell silent.
-    pub runner_id: Option<String>,
-    /// What the job became: pending or failed.
-    pub status: Status,
-}
-
-/// One row of `fm_runners`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunnerRow {
-    /// The runner's name.
-    pub id: String,
-    /// The handlers it can run.
-    pub handlers: Vec<String>,
-}
-
-/// Time-ordered, so that the primary key grows at one end; nobody reads the time out of it.
+/// Time-ordered, so that the primary key grows at one end, and jobs of one moment stay in their order.
 fn new_job_id() -> String {
     uuid::Uuid::now_v7().simple().to_string()
 }

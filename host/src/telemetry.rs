@@ -1,15 +1,21 @@
 //! Every event this crate emits, in one place: what others filter and count by must not drift.
 //!
-//! Targets: `flowmonkey::attempt`, `flowmonkey::runner`, `flowmonkey::reaper`, and `flowmonkey::guest`
-//! for the lines that handlers write.
+//! Targets: `flowmonkey::attempt`, `flowmonkey::runner`, `flowmonkey::reaper`, `flowmonkey::scheduler`, and
+//! `flowmonkey::guest` for the lines that handlers write. [`Events`] tells programs the same of jobs.
+
+mod event;
+
+pub use event::{Event, EventKind, Events};
 
 use std::fmt::Display;
+use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 const ATTEMPT: &str = "flowmonkey::attempt";
 const RUNNER: &str = "flowmonkey::runner";
 const GUEST: &str = "flowmonkey::guest";
 const REAPER: &str = "flowmonkey::reaper";
+const SCHEDULER: &str = "flowmonkey::scheduler";
 
 /// A runner has begun to claim.
 pub(crate) fn runner_started(runner_id: &str, handlers: &[String]) {
@@ -38,6 +44,14 @@ pub(crate) fn store_failing(runner_id: &str, call: &'static str, why: &dyn Displ
 /// The first success of a store call after failures.
 pub(crate) fn store_back(runner_id: &str, call: &'static str) {
     info!(target: RUNNER, runner_id, call, "database is back");
+}
+
+/// Notices do not come any more.
+pub(crate) fn listener_lost(runner_id: &str, poll_interval: Duration) {
+    warn!(
+        target: RUNNER, runner_id, ?poll_interval,
+        "notifications do not arrive; polling, and listening again later (behind a transaction pooler use poll-only)"
+    );
 }
 
 /// Which attempt an event is about.
@@ -113,4 +127,24 @@ pub(crate) fn reaped(job_id: &str, handler: &str, runner_id: Option<&str>, statu
 /// The reaper could not look; it looks again after its interval.
 pub(crate) fn reaper_failing(why: &dyn Display) {
     warn!(target: REAPER, %why, "reaper cannot look");
+}
+
+/// Finished jobs were deleted, since they are older than they are kept.
+pub(crate) fn purged(jobs: u64) {
+    info!(target: REAPER, jobs, "old jobs deleted");
+}
+
+/// A schedule's slots created jobs.
+pub(crate) fn fired(schedule: &str, jobs: usize, dropped: usize) {
+    info!(target: SCHEDULER, schedule, jobs, dropped, "schedule fired");
+}
+
+/// A schedule cannot fire; the others do.
+pub(crate) fn schedule_failing(schedule: &str, why: &dyn Display) {
+    error!(target: SCHEDULER, schedule, %why, "schedule cannot fire");
+}
+
+/// The scheduler could not look; it looks again after its interval.
+pub(crate) fn scheduler_failing(why: &dyn Display) {
+    warn!(target: SCHEDULER, %why, "scheduler cannot look");
 }

@@ -91,6 +91,7 @@ async fn run_sandboxed(sandbox: &Sandbox, prepared: &Prepared, input: &JsonText)
         step_id: None,
         attempt: 1,
         max_attempts: 3,
+        resumed_with: None,
         deadline_ms: None,
         trace_parent: None,
     };
@@ -99,6 +100,7 @@ async fn run_sandboxed(sandbox: &Sandbox, prepared: &Prepared, input: &JsonText)
         input: input.clone(),
         checkpoint: None,
         limits: Default::default(),
+        grants: Default::default(),
         host: Arc::new(Nowhere),
         control: Default::default(),
     };

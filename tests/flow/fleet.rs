@@ -34,7 +34,10 @@ pub(crate) use on_both_stores;
 pub(crate) fn catalog(attempts_max: u32) -> Arc<Catalog> {
     let limits = Limits { wall_max: Duration::from_secs(600), ..Limits::default() };
     let retry = RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() };
-    with_settings(attempts_max, HandlerSettings { limits, retry, metering: Metering::Unlimited })
+    with_settings(
+        attempts_max,
+        HandlerSettings { limits, retry, metering: Metering::Unlimited, ..HandlerSettings::default() },
+    )
 }
 
 pub(crate) fn with_settings(attempts_max: u32, settings: HandlerSettings) -> Arc<Catalog> {
@@ -57,7 +60,7 @@ pub(crate) fn runner(store: &SharedStore, catalog: &Arc<Catalog>) -> RunnerBuild
 }
 
 pub(crate) async fn enqueue(store: &SharedStore, handler: &str, input: &str) -> String {
-    store.create(NewJob::new(handler, JsonText::parse(input).unwrap())).await.unwrap().id
+    store.create(NewJob::new(handler, JsonText::parse(input).unwrap())).await.unwrap().job.id
 }
 
 pub(crate) const MAIL: &str = r#"{"to": "ada@example.com", "subject": "Hi", "body": "Hello"}"#;

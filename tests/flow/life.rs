@@ -134,19 +134,16 @@ async fn the_last_progress_is_kept(Fixture { store, .. }: Fixture) {
     runner.stop().await;
 }
 
-async fn a_lost_lease_stops_the_guest_and_drops_its_outcome(Fixture { store, .. }: Fixture) {
+async fn a_lost_lease_stops_the_guest_and_drops_its_outcome(f: Fixture) {
+    let store = f.store.clone();
     // Its first beat finds nothing held; the next is an hour away, so the reaper comes first.
     let slow = fleet::runner(&store, &fleet::catalog(5)).heartbeat_interval(Duration::from_secs(3600));
     let slow = slow.runner_id("slow").build().unwrap();
     slow.start();
     let id = enqueue(&store, "report-generate", &fleet::report(3000, r#", "pauseMsPerBatch": 100"#)).await;
     wait_for_status(&store, &id, Status::Running).await;
-    let reaped = loop {
-        let reaped = store.reap(Duration::ZERO, 10).await.unwrap();
-        if !reaped.is_empty() {
-            break reaped;
-        }
-    };
+    f.set(&id, "heartbeat_at = 1").await;
+    let reaped = store.reap(Duration::from_secs(60), 10).await.unwrap();
     assert_eq!(reaped[0].runner_id.as_deref(), Some("slow"));
     // Its own claim loop may take the job again: that is another attempt, with another lease.
     let job = wait_for_status(&store, &id, Status::Completed).await;

@@ -13,7 +13,7 @@ struct Wired {
     /// For the runner.
     wired: SharedStore,
     proxy: Proxy,
-    _database: EmptyPostgres,
+    database: EmptyPostgres,
 }
 
 async fn wired() -> Wired {
@@ -22,12 +22,12 @@ async fn wired() -> Wired {
     let direct = Arc::new(PgStore::migrate(&url).await.unwrap());
     let proxy = Proxy::start(server_of(&url)).await;
     let wired = Arc::new(PgStore::connect(&proxy.url(&url), 8).await.unwrap());
-    Wired { direct, wired, proxy, _database: database }
+    Wired { direct, wired, proxy, database }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_waits_for_the_database_and_is_recorded_once() {
-    let Wired { direct, wired, proxy, _database } = wired().await;
+    let Wired { direct, wired, proxy, database: _database } = wired().await;
     let runner = fleet::runner(&wired, &fleet::catalog(5)).build().unwrap();
     runner.start();
     let id = enqueue(&direct, "report-generate", &fleet::report(500, r#", "pauseMsPerBatch": 300"#)).await;
@@ -49,7 +49,7 @@ async fn an_outcome_waits_for_the_database_and_is_recorded_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_runner_outlives_an_outage() {
-    let Wired { direct, wired, proxy, _database } = wired().await;
+    let Wired { direct, wired, proxy, database: _database } = wired().await;
     let runner = fleet::runner(&wired, &fleet::catalog(5)).build().unwrap();
     runner.start();
     for _ in 0..3 {
@@ -65,7 +65,7 @@ async fn an_idle_runner_outlives_an_outage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_during_an_outage_ends_and_leaves_the_job_to_the_reaper() {
-    let Wired { direct, wired, proxy, _database } = wired().await;
+    let Wired { direct, wired, proxy, database } = wired().await;
     let drain = std::time::Duration::from_millis(50);
     let runner = fleet::runner(&wired, &fleet::catalog(5)).drain_timeout(drain).build().unwrap();
     runner.start();
@@ -75,6 +75,7 @@ async fn a_stop_during_an_outage_ends_and_leaves_the_job_to_the_reaper() {
     let stopped = tokio::time::timeout(flowmonkey_tests::program::PATIENCE, runner.stop()).await;
     assert!(stopped.is_ok(), "a dead database must not keep a runner from ending");
     assert_eq!(direct.get(&id).await.unwrap().unwrap().status, Status::Running);
-    let reaped = direct.reap(std::time::Duration::ZERO, 10).await.unwrap();
+    database.execute("update fm_jobs set heartbeat_at = 1");
+    let reaped = direct.reap(std::time::Duration::from_secs(60), 10).await.unwrap();
     assert_eq!((reaped.len(), reaped[0].status), (1, Status::Pending), "nothing is lost");
 }

@@ -9,9 +9,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("store", &["job"]),
     ("sandbox", &["job"]),
-    ("catalog", &["job", "store", "sandbox"]),
+    ("units", &[]),
+    ("catalog", &["job", "store", "sandbox", "units"]),
     ("runner", &["job", "store", "sandbox", "catalog"]),
+    ("scheduler", &["job", "store"]),
     ("reaper", &["job", "store"]),
+    ("metrics", &["store"]),
 ];
 const EVERYBODYS: [&str; 2] = ["clock", "telemetry"];
 /// The edge: the binary's own modules.

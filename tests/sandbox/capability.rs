@@ -1,8 +1,9 @@
 //! What a guest may call, and what it may not.
 
 use crate::rig::{Memory, Run, ending, limits, result};
+use flowmonkey_jobs::job::JsonText;
 use flowmonkey_jobs::job::Progress;
-use flowmonkey_jobs::sandbox::{Control, Directive, HostFault, JobFacts, Limits, LogLevel};
+use flowmonkey_jobs::sandbox::{Control, Directive, Grants, HostFault, JobFacts, Limits, LogLevel};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -15,13 +16,14 @@ async fn a_guest_learns_the_facts_of_its_job() {
         step_id: Some("s".into()),
         attempt: 2,
         max_attempts: 5,
+        resumed_with: Some(JsonText::parse("{\"paid\": 5}").unwrap()),
         deadline_ms: Some(99),
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
     };
     let trace = facts.trace_parent.clone();
     let report = Run { facts, ..Run::with(json!({"do": "facts"})) }.probe().await;
     let expected = json!({"id": "j", "handler": "h", "execution": "e", "step": "s", "key": "j", "attempt": 2,
-        "max": 5, "deadline": 99, "trace": trace, "cancelled": false});
+        "max": 5, "resumed": "{\"paid\": 5}", "deadline": 99, "trace": trace, "cancelled": false});
     assert_eq!(result(&report), expected);
 }
 
@@ -149,6 +151,35 @@ async fn what_needs_a_grant_answers_denied_and_names_it() {
             assert!(answer.contains("Denied") && answer.contains(&format!("no grant `{grant}`")), "{answer}");
         }
     }
+}
+
+/// The twin of the case above: the same calls with the grant.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_context_is_there_for_whoever_has_its_grant() {
+    let steps = json!([
+        ["set", "a", "{\"n\": 1}"],
+        ["get", "a"],
+        ["set", "b", "2"],
+        ["keys"],
+        ["delete", "a"],
+        ["get", "a"],
+        ["keys"],
+        ["set", "", "1"],
+        ["set", "c", "{"],
+        ["set", "d", "[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"],
+        ["set-large", "e", 1_048_574],
+        ["set-large", "e", 1_048_575],
+    ]);
+    let grants = Grants { context: true };
+    let run = Run { grants, ..Run::with(json!({"do": "context", "steps": steps})) };
+    let found = result(&run.probe().await);
+    let found = found.as_array().unwrap();
+    let expected = json!(["set", "{\"n\": 1}", "set", ["a", "b"], "deleted", null, ["b"]]);
+    assert_eq!(found[..7], expected.as_array().unwrap()[..]);
+    for (at, error) in [(7, "Invalid"), (8, "Invalid"), (9, "LimitExceeded"), (11, "LimitExceeded")] {
+        assert!(found[at]["error"].as_str().unwrap().contains(error), "{at}: {}", found[at]);
+    }
+    assert_eq!(found[10], "set");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 
 use flowmonkey_jobs::job::{JobError, JsonText, Outcome, Progress, Report};
 use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, Control, HostFault, JobFacts, Limits, LogLevel, Metering, Prepared, Sandbox,
-    SandboxConfig,
+    AttemptContext, AttemptHost, Control, Grants, HostFault, JobFacts, Limits, LogLevel, Metering, Prepared,
+    Sandbox, SandboxConfig,
 };
 use flowmonkey_tests::guests;
 use std::collections::BTreeMap;
@@ -36,6 +36,7 @@ pub(crate) fn facts() -> JobFacts {
         step_id: None,
         attempt: 1,
         max_attempts: 3,
+        resumed_with: None,
         deadline_ms: None,
         trace_parent: None,
     }
@@ -48,6 +49,7 @@ pub(crate) type Line = (LogLevel, String, Vec<(String, String)>);
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) saved: Mutex<BTreeMap<String, JsonText>>,
+    pub(crate) context: Mutex<BTreeMap<String, JsonText>>,
     pub(crate) reports: Mutex<Vec<Progress>>,
     pub(crate) lines: Mutex<Vec<Line>>,
     /// What every write answers instead of writing.
@@ -81,6 +83,23 @@ impl AttemptHost for Memory {
     async fn clear_checkpoints(&self) -> Result<(), HostFault> {
         self.change(BTreeMap::clear)
     }
+    async fn context_value(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
+        Ok(self.context.lock().unwrap().get(key).cloned())
+    }
+    async fn context_keys(&self) -> Result<Vec<String>, HostFault> {
+        Ok(self.context.lock().unwrap().keys().cloned().collect())
+    }
+    async fn set_context(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        self.context.lock().unwrap().insert(key.to_owned(), value.clone());
+        Ok(())
+    }
+    async fn delete_context(&self, key: &str) -> Result<(), HostFault> {
+        self.context.lock().unwrap().remove(key);
+        Ok(())
+    }
     fn progress(&self, progress: Progress) {
         self.reports.lock().unwrap().push(progress);
     }
@@ -95,6 +114,7 @@ pub(crate) struct Run {
     pub(crate) input: String,
     pub(crate) checkpoint: Option<String>,
     pub(crate) limits: Limits,
+    pub(crate) grants: Grants,
     pub(crate) host: Arc<Memory>,
     pub(crate) control: Control,
 }
@@ -106,6 +126,7 @@ impl Run {
             input: input.to_string(),
             checkpoint: None,
             limits: limits(),
+            grants: Grants::default(),
             host: Arc::default(),
             control: Control::default(),
         }
@@ -117,6 +138,7 @@ impl Run {
             input: JsonText::parse_limited(&self.input, 16 * 1024 * 1024).unwrap(),
             checkpoint: self.checkpoint.as_ref().map(|text| JsonText::parse(text).unwrap()),
             limits: self.limits,
+            grants: self.grants,
             host: self.host.clone(),
             control: self.control.clone(),
         }

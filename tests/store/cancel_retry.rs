@@ -3,9 +3,10 @@
 use crate::given::{
     claim, claim_one, error, get, in_status, new_job, pending, record, retry_at_once, running,
 };
-use flowmonkey_jobs::job::{NewJob, Status, Transition, Wake};
+use flowmonkey_jobs::job::{NewJob, Start, Status, Transition, Wake};
 use flowmonkey_jobs::store::{Changed, Recorded};
 use flowmonkey_tests::database::Fixture;
+use std::time::Duration;
 
 on_both_stores! {
     a_pending_job_is_called_off,
@@ -20,7 +21,12 @@ on_both_stores! {
 }
 
 async fn a_pending_job_is_called_off(f: Fixture) {
-    let job = f.store.create(NewJob { delay_ms: 1000, ..new_job() }).await.unwrap();
+    let job = f
+        .store
+        .create(NewJob { start: Start::After(Duration::from_secs(1)), ..new_job() })
+        .await
+        .unwrap()
+        .job;
     assert_eq!(f.store.cancel(&job.id).await.unwrap(), Changed::Yes);
     let cancelled = get(&f, &job.id).await;
     assert_eq!((cancelled.status, cancelled.attempts), (Status::Cancelled, 0));

@@ -1,13 +1,14 @@
 //! `claim`: which jobs, in which order, and what a claim writes.
 
 use crate::given::{
-    HANDLER, claim, claim_one, get, in_status, json, new_job, pending, pending_in_order, record, request,
-    running,
+    HANDLER, claim, claim_one, get, in_status, json, new_job, pending, pending_in_order, places, record,
+    request, running,
 };
-use flowmonkey_jobs::job::{NewJob, Status, Transition, Wake};
+use flowmonkey_jobs::job::{NewJob, Start, Status, Transition, Wake};
 use flowmonkey_jobs::store::ClaimRequest;
 use flowmonkey_tests::database::Fixture;
 use std::collections::HashSet;
+use std::time::Duration;
 
 on_both_stores! {
     a_claim_begins_an_attempt,
@@ -50,7 +51,7 @@ async fn a_claim_hands_out_what_the_attempt_needs(f: Fixture) {
         max_attempts: 7,
         ..new_job()
     };
-    let created = f.store.create(new).await.unwrap();
+    let created = f.store.create(new).await.unwrap().job;
     let lease = claim_one(&f).await.lease;
     f.store.save_checkpoint(&lease, "page", &json("12345678901234567890")).await.unwrap();
     record(&f, &lease, Transition::Release).await;
@@ -95,8 +96,8 @@ async fn only_handlers_that_were_asked_for(f: Fixture) {
     for handler in handlers {
         f.store.create(NewJob::new(handler, json("1"))).await.unwrap();
     }
-    let asked = ["a", "c'", "größe", "unknown"].map(str::to_owned).to_vec();
-    let claimed = f.store.claim(&ClaimRequest { handlers: asked, ..request(10) }).await.unwrap();
+    let asked = ["a", "c'", "größe", "unknown"].map(places).to_vec();
+    let claimed = f.store.claim(&ClaimRequest { handlers: asked, ..request(10) }).await.unwrap().jobs;
     let mut claimed: Vec<_> = claimed.into_iter().map(|job| job.handler).collect();
     claimed.sort();
     assert_eq!(claimed, ["a", "c'", "größe"]);
@@ -106,22 +107,27 @@ async fn only_handlers_that_were_asked_for(f: Fixture) {
 async fn nothing_is_claimed_for_nobody(f: Fixture) {
     let job = pending(&f).await;
     let before = f.row(&job.id).await;
-    for (handlers, limit) in [(vec![], 10), (vec![HANDLER.to_owned()], 0)] {
-        assert!(f.store.claim(&ClaimRequest { handlers, ..request(limit) }).await.unwrap().is_empty());
+    for (handlers, limit) in [(vec![], 10), (vec![places(HANDLER)], 0)] {
+        assert!(f.store.claim(&ClaimRequest { handlers, ..request(limit) }).await.unwrap().jobs.is_empty());
     }
     assert_eq!(f.row(&job.id).await, before);
 }
 
 async fn a_handler_asked_for_twice_counts_once(f: Fixture) {
     let ids = pending_in_order(&f, 4).await;
-    let handlers = vec![HANDLER.to_owned(); 3];
-    let claimed = f.store.claim(&ClaimRequest { handlers, ..request(3) }).await.unwrap();
+    let handlers = vec![places(HANDLER); 3];
+    let claimed = f.store.claim(&ClaimRequest { handlers, ..request(3) }).await.unwrap().jobs;
     let claimed: Vec<_> = claimed.into_iter().map(|job| job.lease.job_id).collect();
     assert_eq!(claimed, ids[..3]);
 }
 
 async fn a_job_is_not_claimed_before_it_is_due(f: Fixture) {
-    let job = f.store.create(NewJob { delay_ms: 3_600_000, ..new_job() }).await.unwrap();
+    let job = f
+        .store
+        .create(NewJob { start: Start::After(Duration::from_secs(3600)), ..new_job() })
+        .await
+        .unwrap()
+        .job;
     assert!(claim(&f, 10).await.is_empty());
     f.set(&job.id, "run_at = run_at - 3600000").await;
     assert_eq!(claim_one(&f).await.lease.job_id, job.id);
@@ -155,7 +161,7 @@ async fn lower_priority_numbers_go_first(f: Fixture) {
     let mut ids = Vec::new();
     // The later created is the more urgent, and due later.
     for (priority, run_at) in [(9, 1), (5, 2), (1, 3), (0, 4)] {
-        let job = f.store.create(NewJob { priority, ..new_job() }).await.unwrap();
+        let job = f.store.create(NewJob { priority, ..new_job() }).await.unwrap().job;
         f.set(&job.id, &format!("run_at = {run_at}")).await;
         ids.insert(0, job.id);
     }
@@ -178,14 +184,14 @@ async fn the_order_holds_across_handlers(f: Fixture) {
     let mut expected = Vec::new();
     for at in 0..9 {
         let handler = ["a", "b", "c"][at % 3];
-        let job = f.store.create(NewJob::new(handler, json("1"))).await.unwrap();
+        let job = f.store.create(NewJob::new(handler, json("1"))).await.unwrap().job;
         f.set(&job.id, &format!("run_at = {at}")).await;
         expected.push(job.id);
     }
-    let handlers = ["c", "a", "b"].map(str::to_owned).to_vec();
+    let handlers = ["c", "a", "b"].map(places).to_vec();
     for batch in expected.chunks(4) {
         let claimed =
-            f.store.claim(&ClaimRequest { handlers: handlers.clone(), ..request(4) }).await.unwrap();
+            f.store.claim(&ClaimRequest { handlers: handlers.clone(), ..request(4) }).await.unwrap().jobs;
         let claimed: Vec<_> = claimed.into_iter().map(|job| job.lease.job_id).collect();
         assert_eq!(claimed, batch);
     }

@@ -25,7 +25,7 @@ async fn concurrent_claims_are_disjoint_and_complete(f: Fixture) {
         claimers.spawn(async move {
             let mut claimed = Vec::new();
             loop {
-                let batch = store.claim(&request).await.unwrap();
+                let batch = store.claim(&request).await.unwrap().jobs;
                 // A rival may hold all that is left for a moment; each of them takes what it holds.
                 if batch.is_empty() {
                     return claimed;

@@ -1,9 +1,12 @@
 //! `create` and `get`.
 
 use crate::given::{claim_one, get, json, new_job, value};
-use flowmonkey_jobs::job::{INPUT_BYTES_MAX, JSON_DEPTH_MAX, JsonText, NewJob, Status};
+use flowmonkey_jobs::job::{
+    INPUT_BYTES_MAX, JSON_DEPTH_MAX, JsonText, NewJob, RetryPolicy, Start, Status, Unique,
+};
 use flowmonkey_jobs::store::StoreError;
 use flowmonkey_tests::database::{Database, Fixture};
+use std::time::Duration;
 
 on_both_stores! {
     a_new_job_is_pending_and_due_at_once,
@@ -22,7 +25,7 @@ on_both_stores! {
 
 async fn a_new_job_is_pending_and_due_at_once(f: Fixture) {
     let before = f.now().await;
-    let job = f.store.create(new_job()).await.unwrap();
+    let job = f.store.create(new_job()).await.unwrap().job;
     assert_eq!((job.status, job.attempts, job.max_attempts, job.priority), (Status::Pending, 0, 3, 0));
     assert_eq!((job.run_at, job.updated_at), (Some(job.created_at), job.created_at));
     assert!((before..=f.now().await).contains(&job.created_at));
@@ -33,7 +36,7 @@ async fn a_new_job_is_pending_and_due_at_once(f: Fixture) {
 }
 
 async fn what_create_answers_is_what_get_finds(f: Fixture) {
-    let created = f.store.create(new_job()).await.unwrap();
+    let created = f.store.create(new_job()).await.unwrap().job;
     assert_eq!(format!("{created:?}"), format!("{:?}", get(&f, &created.id).await));
 }
 
@@ -44,26 +47,36 @@ async fn every_field_is_stored(f: Fixture) {
         input: json("[1]"),
         execution_id: Some("e 1".into()),
         step_id: Some("s'1".into()),
-        delay_ms: 0,
+        start: Start::Now,
         priority: 9,
         max_attempts: 1000,
+        unique: Some(Unique::active("k'1")),
+        retry: Some(RetryPolicy { factor: 3.0, ..RetryPolicy::default() }),
+        heartbeat_timeout: Some(Duration::from_millis(1500)),
     };
-    let job = f.store.create(new.clone()).await.unwrap();
+    let job = f.store.create(new.clone()).await.unwrap().job;
     let job = get(&f, &job.id).await;
     assert_eq!((job.handler, job.execution_id, job.step_id), (new.handler, new.execution_id, new.step_id));
     assert_eq!((job.input, job.priority, job.max_attempts), (new.input, 9, 1000));
+    assert_eq!((job.unique_key.as_deref(), job.retry), (Some("k'1"), new.retry));
+    assert_eq!(job.heartbeat_timeout_ms, Some(1500));
 }
 
 async fn a_delay_counts_from_the_databases_clock(f: Fixture) {
     for delay_ms in [1, 60_000, 10 * 366 * 24 * 60 * 60 * 1000] {
-        let job = f.store.create(NewJob { delay_ms, ..new_job() }).await.unwrap();
+        let job = f
+            .store
+            .create(NewJob { start: Start::After(Duration::from_millis(delay_ms)), ..new_job() })
+            .await
+            .unwrap()
+            .job;
         assert_eq!(job.run_at, Some(job.created_at + delay_ms as i64));
     }
 }
 
 async fn a_created_job_is_seen_at_once(f: Fixture) {
     for _ in 0..50 {
-        let job = f.store.create(new_job()).await.unwrap();
+        let job = f.store.create(new_job()).await.unwrap().job;
         assert!(f.store.get(&job.id).await.unwrap().is_some());
     }
     assert_eq!(f.number("select count(*) from fm_jobs").await, 50);
@@ -83,7 +96,7 @@ async fn an_input_comes_back_as_the_same_value(f: Fixture) {
         r#"{"a.b": 1, "$c": 2, "[0]": 3, "a\"b": 4, "größe": 5, " ": 6}"#,
     ];
     for text in inputs {
-        let job = f.store.create(NewJob { input: json(text), ..new_job() }).await.unwrap();
+        let job = f.store.create(NewJob { input: json(text), ..new_job() }).await.unwrap().job;
         assert_eq!(value(&get(&f, &job.id).await.input), value(&json(text)), "{text}");
         assert_eq!(value(&claim_one(&f).await.input), value(&json(text)), "{text}");
     }
@@ -99,7 +112,7 @@ async fn numbers_keep_every_digit(f: Fixture) {
         "-0.000000000000000000000000000001",
     ];
     for text in numbers {
-        let job = f.store.create(NewJob { input: json(text), ..new_job() }).await.unwrap();
+        let job = f.store.create(NewJob { input: json(text), ..new_job() }).await.unwrap().job;
         assert_eq!(get(&f, &job.id).await.input.as_str(), text);
     }
 }
@@ -109,7 +122,7 @@ async fn an_input_at_the_edge_of_what_is_accepted_is_stored(f: Fixture) {
     let longest_number = "9".repeat(400);
     let largest = format!("\"{}\"", "x".repeat(INPUT_BYTES_MAX - 2));
     for text in [&deepest, &longest_number, &largest] {
-        let job = f.store.create(NewJob { input: json(text), ..new_job() }).await.unwrap();
+        let job = f.store.create(NewJob { input: json(text), ..new_job() }).await.unwrap().job;
         assert_eq!(get(&f, &job.id).await.input.as_str(), text.as_str());
     }
     // Spelt anew, perhaps, but stored.
@@ -144,7 +157,7 @@ async fn a_bad_field_is_refused_and_nothing_is_stored(f: Fixture) {
         ("priority", NewJob { priority: -1, ..new_job() }),
         ("attempts", NewJob { max_attempts: 0, ..new_job() }),
         ("attempts", NewJob { max_attempts: 1001, ..new_job() }),
-        ("delay", NewJob { delay_ms: u64::MAX, ..new_job() }),
+        ("delay", NewJob { start: Start::After(Duration::MAX), ..new_job() }),
     ];
     for (field, job) in bad {
         match f.store.create(job).await {

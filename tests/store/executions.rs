@@ -31,7 +31,7 @@ async fn jobs_of_an_execution_come_oldest_first(f: Fixture) {
     f.store.create(new_job()).await.unwrap();
     f.store.create(of("e2", "other")).await.unwrap();
     for (step, created_at) in [("b", 20), ("c", 30), ("a", 10)] {
-        let job = f.store.create(of("e1", step)).await.unwrap();
+        let job = f.store.create(of("e1", step)).await.unwrap().job;
         f.set(&job.id, &format!("created_at = {created_at}")).await;
     }
     assert_eq!(steps(&f.store.by_execution("e1").await.unwrap()), ["a", "b", "c"]);

@@ -1,6 +1,6 @@
 //! A database that FlowMonkey's own package made, with its rows, comes to us.
 
-use crate::given::{STALLED, record};
+use crate::given::{STALLED, places, record};
 use flowmonkey_jobs::job::{Status, Transition};
 use flowmonkey_jobs::store::{ClaimRequest, JobStore, ListFilter, PgStore, Recorded};
 use flowmonkey_tests::database::{Database, Fixture, PgDatabase};
@@ -73,7 +73,12 @@ async fn fixture(tables: &[&str]) -> Fixture {
 }
 
 fn request() -> ClaimRequest {
-    ClaimRequest { runner_id: "r".into(), handlers: vec!["email".into()], limit: 10 }
+    ClaimRequest {
+        runner_id: "r".into(),
+        handlers: vec![places("email")],
+        limit: 10,
+        heartbeat_interval: Duration::from_secs(10),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +112,7 @@ async fn its_rows_stay_what_they_were() {
 async fn its_jobs_run_here() {
     for jobs in [JOBS, FIRST_JOBS] {
         let f = fixture(&[EXECUTIONS, jobs, ROWS]).await;
-        let claimed = f.store.claim(&request()).await.unwrap();
+        let claimed = f.store.claim(&request()).await.unwrap().jobs;
         // Oldest first, as they were created.
         assert_eq!(
             claimed.iter().map(|job| job.lease.job_id.as_str()).collect::<Vec<_>>(),
@@ -124,7 +129,7 @@ async fn its_jobs_run_here() {
             reaped.iter().map(|one| one.lease.job_id.as_str()).collect::<Vec<_>>(),
             ["running", "silent"]
         );
-        assert_eq!(f.store.claim(&request()).await.unwrap().len(), 2);
+        assert_eq!(f.store.claim(&request()).await.unwrap().jobs.len(), 2);
         for id in ["running", "silent"] {
             assert_eq!(f.store.get(id).await.unwrap().unwrap().history[0].outcome, "stalled");
         }
@@ -142,7 +147,7 @@ async fn it_goes_on_creating_jobs() {
             f.execute("insert into fm_executions (id, flow_id, flow_version) values ('e1', 'f', '1')").await;
         }
         f.execute(INSERT).await;
-        let claimed = f.store.claim(&request()).await.unwrap();
+        let claimed = f.store.claim(&request()).await.unwrap().jobs;
         assert_eq!((claimed.len(), claimed[0].lease.job_id.as_str()), (1, "new"));
     }
 }
@@ -151,7 +156,7 @@ async fn it_goes_on_creating_jobs() {
 async fn jobs_of_their_own_live_beside_its_jobs() {
     for jobs in [JOBS, FIRST_JOBS] {
         let f = fixture(&[EXECUTIONS, jobs, ROWS]).await;
-        let job = f.store.create(crate::given::new_job()).await.unwrap();
+        let job = f.store.create(crate::given::new_job()).await.unwrap().job;
         assert_eq!((job.status, job.execution_id), (Status::Pending, None));
         assert_eq!(f.store.by_execution("e1").await.unwrap().len(), 6);
         f.execute("delete from fm_executions").await;
@@ -165,7 +170,7 @@ async fn a_checkpoint_that_is_no_object_counts_as_empty() {
     let f = fixture(&[EXECUTIONS, JOBS, ROWS]).await;
     for odd in ["5", "[1]", "null", "\"text\""] {
         f.set("pending", &format!("checkpoint = '{odd}', status = 'pending', attempts = 0")).await;
-        let claimed = f.store.claim(&ClaimRequest { limit: 10, ..request() }).await.unwrap();
+        let claimed = f.store.claim(&ClaimRequest { limit: 10, ..request() }).await.unwrap().jobs;
         let lease = &claimed.iter().find(|job| job.lease.job_id == "pending").unwrap().lease;
         f.store.save_checkpoint(lease, "a", &crate::given::json("1")).await.unwrap();
         let job = f.store.get("pending").await.unwrap().unwrap();

@@ -3,7 +3,7 @@
 use flowmonkey_jobs::job::{
     ErrorCode, Job, JobError, JsonText, Lease, NewJob, Progress, Status, Transition, Usage,
 };
-use flowmonkey_jobs::store::{Changed, ClaimRequest, Claimed, Recorded, Recording};
+use flowmonkey_jobs::store::{Changed, ClaimRequest, Claimed, HandlerPlaces, Recorded, Recording};
 use flowmonkey_tests::database::Fixture;
 use serde_json::Value;
 use std::time::Duration;
@@ -34,8 +34,18 @@ pub(crate) fn new_job() -> NewJob {
     NewJob::new(HANDLER, json(r#"{"to": "a@example.com"}"#))
 }
 
+/// As many places for a handler as the claim takes.
+pub(crate) fn places(handler: &str) -> HandlerPlaces {
+    HandlerPlaces { handler: handler.into(), places: None }
+}
+
 pub(crate) fn request(limit: u32) -> ClaimRequest {
-    ClaimRequest { runner_id: "runner-1".into(), handlers: vec![HANDLER.into()], limit }
+    ClaimRequest {
+        runner_id: "runner-1".into(),
+        handlers: vec![places(HANDLER)],
+        limit,
+        heartbeat_interval: Duration::from_secs(10),
+    }
 }
 
 pub(crate) fn retry_at_once(code: &str) -> Transition {
@@ -47,7 +57,7 @@ pub(crate) fn recording(lease: &Lease, transition: Transition) -> Recording {
 }
 
 pub(crate) async fn pending(f: &Fixture) -> Job {
-    f.store.create(new_job()).await.unwrap()
+    f.store.create(new_job()).await.unwrap().job
 }
 
 /// Creates so many jobs, due one after the other.
@@ -62,7 +72,7 @@ pub(crate) async fn pending_in_order(f: &Fixture, count: usize) -> Vec<String> {
 }
 
 pub(crate) async fn claim(f: &Fixture, limit: u32) -> Vec<Claimed> {
-    f.store.claim(&request(limit)).await.unwrap()
+    f.store.claim(&request(limit)).await.unwrap().jobs
 }
 
 /// Claims the only job that is due.

@@ -81,7 +81,7 @@ async fn a_listed_job_is_whole(f: Fixture) {
 }
 
 async fn every_status_is_read_as_it_was_stored(f: Fixture) {
-    let job = f.store.create(new_job()).await.unwrap();
+    let job = f.store.create(new_job()).await.unwrap().job;
     for status in Status::ALL {
         f.set(&job.id, &format!("status = '{status}'")).await;
         assert_eq!(f.store.get(&job.id).await.unwrap().unwrap().status, status);

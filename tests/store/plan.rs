@@ -35,7 +35,12 @@ async fn the_busy_statements_read_an_index() {
     let f = Fixture::postgres().await;
     f.execute(JOBS).await;
     let table = [
-        ("claim.sql", "(text, text[], bigint)", "('r', '{handler-1,handler-3,other}', 10)", "fm_jobs_due"),
+        (
+            "claim.sql",
+            "(text, text[], int[], int, int)",
+            "('r', '{handler-1,handler-3,other}', '{10,10,2}', 10, 10000)",
+            "fm_jobs_due",
+        ),
         ("reap.sql", "(bigint, bigint, text, int)", "(1000, 100, '{}', 32)", "fm_jobs_heartbeat"),
         ("find_stalled.sql", "(bigint, bigint)", "(1000, 100)", "fm_jobs_heartbeat"),
         ("heartbeat.sql", "(text[], text[])", "('{1,2,3}', '{a,b,c}')", "fm_jobs_pkey"),

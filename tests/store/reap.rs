@@ -89,6 +89,7 @@ async fn the_reaper_names_what_it_took(f: Fixture) {
     let lease = silent(&f, 120_000).await;
     let expected = Reaped {
         lease,
+        attempt: 1,
         handler: crate::given::HANDLER.into(),
         runner_id: Some("runner-1".into()),
         status: Status::Pending,

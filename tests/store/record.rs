@@ -109,8 +109,13 @@ async fn attempts_are_used_up_one_by_one(f: Fixture) {
     for (number, status) in [(1, Status::Pending), (2, Status::Pending), (3, Status::Failed)] {
         let claimed = claim_one(&f).await;
         assert_eq!(claimed.attempt, number);
-        let attempt =
-            Attempt { number: claimed.attempt, max: claimed.max_attempts, retry: RetryPolicy::default() };
+        let attempt = Attempt {
+            number: claimed.attempt,
+            max: claimed.max_attempts,
+            retry: RetryPolicy::default(),
+            waits: 0,
+            waits_max: 1,
+        };
         let outcome = Outcome::Retryable { error: error("X"), after: Some(Duration::ZERO) };
         record(&f, &claimed.lease, transition(&attempt, outcome, 0.5)).await;
         let job = get(&f, &job.id).await;
@@ -144,7 +149,7 @@ async fn an_error_has_the_shape_that_flowmonkey_reads(f: Fixture) {
 }
 
 async fn a_release_refunds_the_attempt(f: Fixture) {
-    let job = f.store.create(NewJob { max_attempts: 1, ..new_job() }).await.unwrap();
+    let job = f.store.create(NewJob { max_attempts: 1, ..new_job() }).await.unwrap().job;
     for _ in 0..3 {
         let claimed = claim_one(&f).await;
         assert_eq!(claimed.attempt, 1);

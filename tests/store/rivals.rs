@@ -266,7 +266,7 @@ mod sqlite {
         query.execute(&mut *rival).await.unwrap();
         rival.commit().await.unwrap();
         // It sees what the rival did.
-        let claimed = claim.await.unwrap().unwrap();
+        let claimed = claim.await.unwrap().unwrap().jobs;
         assert_eq!(claimed.into_iter().map(|job| job.lease.job_id).collect::<Vec<_>>(), ids[1..]);
     }
 
@@ -309,7 +309,7 @@ mod sqlite {
         let mut claimed = Vec::new();
         for _ in 0..2 {
             claimed.extend(claim(&f, 1).await);
-            claimed.extend(other.claim(&request(1)).await.unwrap());
+            claimed.extend(other.claim(&request(1)).await.unwrap().jobs);
         }
         assert_eq!(
             claimed.iter().map(|job| &job.lease.job_id).collect::<Vec<_>>(),

@@ -124,7 +124,7 @@ mod sqlite {
         use flowmonkey_jobs::store::JobStore;
         let database = SqliteDatabase::empty().await;
         let store = database.store().await;
-        let job = store.create(crate::given::new_job()).await.unwrap();
+        let job = store.create(crate::given::new_job()).await.unwrap().job;
         store.close().await;
         let store = SqliteStore::open_existing(&database.path).await.unwrap();
         assert_eq!(format!("{:?}", store.get(&job.id).await.unwrap()), format!("{:?}", Some(job)));

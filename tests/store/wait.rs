@@ -71,7 +71,7 @@ async fn a_wait_for_a_signal_has_no_end_of_its_own(f: Fixture) {
 
 /// Else a job that waits often would run out of attempts without a failure.
 async fn a_wait_refunds_the_attempt(f: Fixture) {
-    let job = f.store.create(NewJob { max_attempts: 1, ..new_job() }).await.unwrap();
+    let job = f.store.create(NewJob { max_attempts: 1, ..new_job() }).await.unwrap().job;
     for _ in 0..3 {
         let claimed = claim_one(&f).await;
         assert_eq!((claimed.lease.job_id.as_str(), claimed.attempt), (job.id.as_str(), 1));

@@ -19,6 +19,11 @@ impl EmptyPostgres {
         EmptyPostgres { name, server }
     }
 
+    /// Runs statements behind everybody's back.
+    pub fn execute(&self, sql: &str) {
+        execute(&self.url(), sql.to_owned());
+    }
+
     pub fn url(&self) -> String {
         let options = PgConnectOptions::from_str(&self.server).unwrap().database(&self.name);
         options.to_url_lossy().to_string()

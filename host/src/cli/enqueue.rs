@@ -1,11 +1,13 @@
 use super::connect::Target;
 use super::{BadInput, Exit, show, table, view};
-use crate::config::Span;
 use anyhow::Context;
-use flowmonkey_jobs::job::{INPUT_BYTES_MAX, Job, JsonText, MAX_ATTEMPTS_DEFAULT, NewJob, Status};
-use flowmonkey_jobs::store::{SharedStore, StoreError};
+use flowmonkey_jobs::job::{
+    INPUT_BYTES_MAX, Job, JsonText, MAX_ATTEMPTS_DEFAULT, NewJob, RetryPolicy, Start, Status, Unique,
+};
+use flowmonkey_jobs::store::{Created, SharedStore, StoreError};
+use flowmonkey_jobs::units::Span;
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, sleep};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -20,6 +22,30 @@ pub(super) struct EnqueueArgs {
     /// Time from now until the job is due, such as 10m
     #[arg(long, value_name = "TIME")]
     delay: Option<Span>,
+    /// The moment at which it is due, such as 2027-01-31T09:00:00Z
+    #[arg(long, value_name = "MOMENT", conflicts_with = "delay")]
+    run_at: Option<Moment>,
+    /// While a job of this handler with this key is pending or running, take that one
+    #[arg(long, value_name = "KEY")]
+    unique_key: Option<String>,
+    /// Let the key hold for this time from the job's creation instead, whatever becomes of the job
+    #[arg(long, value_name = "TIME", requires = "unique_key")]
+    unique_for: Option<Span>,
+    /// The longest pause after its first failed attempt [default: the handler's]
+    #[arg(long, value_name = "TIME")]
+    retry_base: Option<Span>,
+    /// The longest pause after any failed attempt [default: the handler's, or 1h beside --retry-base]
+    #[arg(long, value_name = "TIME", requires = "retry_base")]
+    retry_cap: Option<Span>,
+    /// Time its handler may go without a heartbeat of its own [default: the handler's]
+    #[arg(long, value_name = "TIME")]
+    heartbeat_timeout: Option<Span>,
+    /// The workflow execution it belongs to
+    #[arg(long, value_name = "ID")]
+    execution: Option<String>,
+    /// The step of that execution
+    #[arg(long, value_name = "STEP", requires = "execution")]
+    step: Option<String>,
     /// From 0 (first) to 9 (last)
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i16).range(0..=9))]
     priority: i16,
@@ -34,20 +60,66 @@ pub(super) struct EnqueueArgs {
     wait_timeout: Option<Span>,
 }
 
+/// A moment as RFC 3339 has it.
+#[derive(Debug, Clone, Copy)]
+struct Moment(SystemTime);
+
+impl std::str::FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let moment = humantime::parse_rfc3339(text);
+        moment.map(Moment).map_err(|error| format!("{error}; write a moment like 2027-01-31T09:00:00Z"))
+    }
+}
+
+impl EnqueueArgs {
+    /// The job to be, with everything checked that can be checked without a store.
+    fn job(&self) -> anyhow::Result<NewJob> {
+        let input = JsonText::parse(&read_input(&self.input)?)
+            .map_err(|error| BadInput(format!("the input cannot be used: {error}")))?;
+        let start = match (self.run_at, self.delay) {
+            (Some(Moment(at)), _) => {
+                let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                Start::At(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            (None, Some(delay)) => Start::After(delay.0),
+            (None, None) => Start::Now,
+        };
+        let unique = |key: &String| match self.unique_for {
+            Some(time) => Unique::within(key, time.0),
+            None => Unique::active(key),
+        };
+        let policy = RetryPolicy::default();
+        let retry = self.retry_base.map(|base| RetryPolicy {
+            base: base.0,
+            cap: self.retry_cap.map_or(policy.cap, |cap| cap.0),
+            ..policy
+        });
+        let job = NewJob {
+            execution_id: self.execution.clone(),
+            step_id: self.step.clone(),
+            start,
+            priority: self.priority,
+            max_attempts: self.max_attempts,
+            unique: self.unique_key.as_ref().map(unique),
+            retry,
+            heartbeat_timeout: self.heartbeat_timeout.map(|time| time.0),
+            ..NewJob::new(&self.handler, input)
+        };
+        job.check().map_err(|error| BadInput(error.to_string()))?;
+        Ok(job)
+    }
+}
+
 pub(super) async fn enqueue(args: EnqueueArgs, target: &Target, json: bool) -> anyhow::Result<Exit> {
     // Before the store is opened: what is wrong with the input is wrong without one.
-    let input = JsonText::parse(&read_input(&args.input)?)
-        .map_err(|error| BadInput(format!("the input cannot be used: {error}")))?;
-    let delay_ms = args.delay.map_or(0, |span| u64::try_from(span.0.as_millis()).unwrap_or(u64::MAX));
-    let job = NewJob {
-        delay_ms,
-        priority: args.priority,
-        max_attempts: args.max_attempts,
-        ..NewJob::new(args.handler, input)
-    };
-    job.check().map_err(|error| BadInput(error.to_string()))?;
+    let job = args.job()?;
     let store = target.open(1).await?;
-    let job = store.create(job).await?;
+    let Created { job, is_new } = store.create(job).await?;
+    if !is_new {
+        eprintln!("flowmonkey: {} holds this key already; no new job", job.id);
+    }
     if !args.wait {
         if json {
             view::print(&view::JobView::whole(&job, None))?;
@@ -66,7 +138,7 @@ pub(super) async fn enqueue(args: EnqueueArgs, target: &Target, json: bool) -> a
 }
 
 /// At most one byte over the limit is read, which is enough to refuse it.
-fn read_input(source: &str) -> anyhow::Result<String> {
+pub(super) fn read_input(source: &str) -> anyhow::Result<String> {
     let (name, mut reader): (&str, Box<dyn Read>) = match source.strip_prefix('@') {
         None if source == "-" => ("standard input", Box::new(std::io::stdin())),
         None => return Ok(source.to_owned()),

@@ -1,8 +1,9 @@
 use super::connect::Target;
-use super::{Exit, show, table, view};
+use super::{BadInput, Exit, enqueue, show, table, view};
 use flowmonkey_jobs::clock;
-use flowmonkey_jobs::job::Status;
-use flowmonkey_jobs::store::{Changed, ListFilter, SharedStore};
+use flowmonkey_jobs::job::{JsonText, Status};
+use flowmonkey_jobs::metrics::JobMetrics;
+use flowmonkey_jobs::store::{Changed, ListFilter, RetryFilter, SharedStore, StoreError};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum JobsCommand {
@@ -15,19 +16,41 @@ pub(super) enum JobsCommand {
     },
     /// Call off jobs that are pending or running
     ///
-    /// A running attempt hears of it at its next heartbeat and is interrupted after a grace period;
-    /// nothing it returns is kept.
+    /// A running attempt hears of it when it asks, and is interrupted after a grace period; nothing it
+    /// returns is kept.
     Cancel {
         /// The jobs' ids
-        #[arg(required = true)]
+        #[arg(required_unless_present = "execution")]
         ids: Vec<String>,
+        /// A workflow execution: it is cancelled with all its jobs
+        #[arg(long, value_name = "ID", conflicts_with = "ids")]
+        execution: Option<String>,
     },
     /// Make failed or cancelled jobs pending again, due at once, with all their attempts
     Retry {
         /// The jobs' ids
-        #[arg(required = true)]
+        #[arg(required_unless_present = "all")]
         ids: Vec<String>,
+        /// All jobs that match, instead of some by their ids
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// With --all: failed or cancelled jobs
+        #[arg(long, requires = "all", default_value = "failed")]
+        status: Status,
+        /// With --all: only jobs of this handler
+        #[arg(long, requires = "all")]
+        handler: Option<String>,
     },
+    /// End the wait of a job; its handler finds the payload in its next attempt
+    Resume {
+        /// The job's id
+        id: String,
+        /// What it is resumed with: JSON, @FILE, or - for standard input
+        #[arg(long, value_name = "JSON|@FILE|-")]
+        payload: Option<String>,
+    },
+    /// How many jobs each handler has
+    Stats,
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,8 +71,17 @@ pub(super) async fn jobs(command: JobsCommand, target: &Target, json: bool) -> a
     match command {
         JobsCommand::List(args) => list(args, &store, json).await,
         JobsCommand::Show { id } => show(&id, &store, json).await,
-        JobsCommand::Cancel { ids } => change(Verb::Cancel, &ids, &store, json).await,
-        JobsCommand::Retry { ids } => change(Verb::Retry, &ids, &store, json).await,
+        JobsCommand::Cancel { execution: Some(id), .. } => cancel_execution(&id, &store, json).await,
+        JobsCommand::Cancel { ids, .. } => change(Verb::Cancel, &ids, &store, json).await,
+        JobsCommand::Retry { all: true, status, handler, .. } => {
+            retry_all(RetryFilter { status: Some(status), handler }, &store, json).await
+        }
+        JobsCommand::Retry { ids, .. } => change(Verb::Retry, &ids, &store, json).await,
+        JobsCommand::Resume { id, payload } => {
+            let payload = payload.map(|source| parse_payload(&source)).transpose()?;
+            change(Verb::Resume(payload), &[id], &store, json).await
+        }
+        JobsCommand::Stats => stats(&store, json).await,
     }
 }
 
@@ -85,30 +117,99 @@ fn not_found(id: &str) -> Exit {
     Exit::NotFound
 }
 
-#[derive(Debug, Clone, Copy)]
+fn parse_payload(source: &str) -> anyhow::Result<JsonText> {
+    let text = enqueue::read_input(source)?;
+    Ok(JsonText::parse(&text).map_err(|error| BadInput(format!("the payload cannot be used: {error}")))?)
+}
+
+async fn cancel_execution(id: &str, store: &SharedStore, json: bool) -> anyhow::Result<Exit> {
+    let cancelled = store.cancel_execution(id).await?;
+    if json {
+        view::print(&serde_json::json!({ "cancelled": cancelled }))?;
+    } else if cancelled {
+        println!("{id} and its jobs are cancelled");
+    }
+    if cancelled {
+        return Ok(Exit::Done);
+    }
+    match store.execution(id).await? {
+        Some(execution) => {
+            eprintln!("flowmonkey: execution {} is {}", table::printable(id), execution.status);
+            Ok(Exit::Failed)
+        }
+        None => {
+            eprintln!("flowmonkey: there is no execution {}", table::printable(id));
+            Ok(Exit::NotFound)
+        }
+    }
+}
+
+async fn retry_all(filter: RetryFilter, store: &SharedStore, json: bool) -> anyhow::Result<Exit> {
+    if !matches!(filter.status, Some(Status::Failed | Status::Cancelled)) {
+        return Err(BadInput("only failed and cancelled jobs can be retried".into()).into());
+    }
+    let retried = store.retry_many(&filter).await?;
+    if json {
+        view::print(&serde_json::json!({ "retried": retried }))?;
+    } else {
+        println!("{retried} jobs are pending again");
+    }
+    Ok(Exit::Done)
+}
+
+async fn stats(store: &SharedStore, json: bool) -> anyhow::Result<Exit> {
+    let handlers = JobMetrics::new(store.clone()).stats_by_handler().await?;
+    if json {
+        view::print(&handlers)?;
+    } else if handlers.is_empty() {
+        println!("No jobs.");
+    } else {
+        println!("{}", table::stats(&handlers));
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Debug, Clone)]
 enum Verb {
     Cancel,
     Retry,
+    Resume(Option<JsonText>),
+}
+
+impl Verb {
+    async fn apply(&self, id: &str, store: &SharedStore) -> Result<Changed, StoreError> {
+        match self {
+            Verb::Cancel => store.cancel(id).await,
+            Verb::Retry => store.retry(id).await,
+            Verb::Resume(payload) => store.resume(id, payload.as_ref()).await,
+        }
+    }
+
+    /// What it makes of a job, and of which jobs.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Verb::Cancel => ("cancelled", "pending or running"),
+            Verb::Retry => ("pending again", "failed or cancelled"),
+            Verb::Resume(_) => ("resumed", "waiting"),
+        }
+    }
 }
 
 /// Goes on after one that cannot be changed, and ends with the worst that happened.
 async fn change(verb: Verb, ids: &[String], store: &SharedStore, json: bool) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut changed_ids = Vec::new();
+    let (done, from) = verb.words();
     for id in ids {
-        let changed = match verb {
-            Verb::Cancel => store.cancel(id).await?,
-            Verb::Retry => store.retry(id).await?,
-        };
-        let (done, from) = match verb {
-            Verb::Cancel => ("cancelled", "pending or running"),
-            Verb::Retry => ("pending again", "failed or cancelled"),
-        };
-        match changed {
+        match verb.apply(id, store).await? {
             Changed::Yes if json => changed_ids.push(id),
             Changed::Yes => println!("{id} is {done}"),
             Changed::NotFrom(status) => {
                 eprintln!("flowmonkey: {id} is {status}; only {from} jobs can be {done}");
+                exit = Exit::Failed;
+            }
+            Changed::KeyTaken => {
+                eprintln!("flowmonkey: {id} cannot be {done}: another job holds its unique key");
                 exit = Exit::Failed;
             }
             Changed::NotFound => exit = not_found(id),

@@ -1,13 +1,15 @@
 use super::connect::Target;
 use super::logging::{self, LogFormat};
 use super::{BadInput, Exit};
-use crate::config::{FILE_DEFAULT, RawSettings, Settings, Span};
+use crate::config::{FILE_DEFAULT, RawSettings, Settings};
 use anyhow::Context;
 use flowmonkey_jobs::catalog::Catalog;
 use flowmonkey_jobs::reaper::Reaper;
 use flowmonkey_jobs::runner::Runner;
 use flowmonkey_jobs::sandbox::Sandbox;
+use flowmonkey_jobs::scheduler::{Scheduler, SchedulerSettings};
 use flowmonkey_jobs::store::SharedStore;
+use flowmonkey_jobs::units::Span;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DevArgs {
-    /// The folder whose NAME.wasm files are the handlers
+    /// The folder of the handlers: NAME.wasm, or NAME/ with handler.toml and a component
     #[arg(default_value = ".")]
     folder: PathBuf,
     #[command(flatten)]
@@ -24,7 +26,7 @@ pub(super) struct DevArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// The folder whose NAME.wasm files are the handlers
+    /// The folder of the handlers: NAME.wasm, or NAME/ with handler.toml and a component
     #[arg(long, value_name = "FOLDER", env = "FLOWMONKEY_HANDLERS")]
     handlers: PathBuf,
     #[command(flatten)]
@@ -96,7 +98,8 @@ async fn serve(store: SharedStore, folder: &Path, settings: Settings) -> anyhow:
         () = signals.next() => return Ok(Exit::Done),
     };
     let runner = Runner::builder(store.clone()).handlers(catalog).settings(settings.runner).build()?;
-    let reaper = Reaper::start(store, settings.reaper);
+    let scheduler = Scheduler::new(store.clone()).start(SchedulerSettings::default());
+    let reaper = Reaper::start_with_events(store, settings.reaper, runner.events().clone());
     runner.start();
     signals.next().await;
     let stop = runner.stop();
@@ -109,6 +112,7 @@ async fn serve(store: SharedStore, folder: &Path, settings: Settings) -> anyhow:
             stop.await;
         }
     }
+    scheduler.stop().await;
     reaper.stop().await;
     Ok(Exit::Done)
 }

@@ -60,6 +60,10 @@ pub(super) fn describe(job: &Job, note: Option<&str>, now_ms: i64) -> String {
     let optional = [
         ("waiting for", waiting),
         ("note", note.map(str::to_owned)),
+        ("waits", (job.waits > 0).then(|| job.waits.to_string())),
+        ("resumed with", job.resumed_with.as_ref().map(payload)),
+        ("unique key", job.unique_key.clone()),
+        ("schedule", job.schedule.clone()),
         ("execution", job.execution_id.clone()),
         ("step", job.step_id.clone()),
         ("runner", job.runner_id.clone()),

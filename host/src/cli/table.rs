@@ -2,7 +2,10 @@ use bytesize::ByteSize;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use flowmonkey_jobs::job::{Job, Usage};
+use flowmonkey_jobs::scheduler::Upcoming;
+use flowmonkey_jobs::store::{HandlerStats, STATS_COUNT_MAX};
 use std::borrow::Cow;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Text as a terminal may show it: handlers write errors and messages, and must not move the cursor.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
@@ -27,8 +30,7 @@ pub(super) fn short(text: &str, chars_max: usize) -> String {
 
 /// Jobs, one a line.
 pub(super) fn jobs(jobs: &[Job], now_ms: i64) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = plain();
     let header = ["JOB", "HANDLER", "STATUS", "ATTEMPTS", "AGE", "FUEL", "MEMORY", "TIME", "NOTE"];
     table.set_header(header);
     for job in jobs {
@@ -46,19 +48,92 @@ pub(super) fn jobs(jobs: &[Job], now_ms: i64) -> String {
             note(job, now_ms),
         ]);
     }
-    for column in [3, 4, 5, 6, 7] {
+    align_right(&mut table, 3..8);
+    trimmed(&table)
+}
+
+/// Handlers and how many jobs they have, one a line.
+pub(super) fn stats(handlers: &[HandlerStats]) -> String {
+    let max = u64::from(STATS_COUNT_MAX);
+    let count = |count: u64| if count >= max { format!("{max}+") } else { count.to_string() };
+    let mut table = plain();
+    table.set_header([
+        "HANDLER",
+        "DUE",
+        "OLDEST",
+        "LATER",
+        "WAITING",
+        "RUNNING",
+        "COMPLETED",
+        "FAILED",
+        "CANCELLED",
+    ]);
+    for one in handlers {
+        table.add_row([
+            printable(&one.handler).into_owned(),
+            count(one.due),
+            one.oldest_due_ms.map(age).unwrap_or_default(),
+            count(one.later),
+            count(one.waiting),
+            count(one.running),
+            count(one.completed),
+            count(one.failed),
+            count(one.cancelled),
+        ]);
+    }
+    align_right(&mut table, 1..9);
+    format!("{}\nEnded jobs are those of the last hour.", trimmed(&table))
+}
+
+/// Schedules and their next runs, one a line.
+pub(super) fn schedules(upcoming: &[Upcoming], now_ms: i64) -> String {
+    let mut table = plain();
+    table.set_header(["SCHEDULE", "CRON", "ZONE", "HANDLER", "LAST", "NEXT"]);
+    for Upcoming { schedule, next } in upcoming {
+        let spec = &schedule.spec;
+        let moment = |at: &i64| {
+            let since = Duration::from_millis(u64::try_from(*at).unwrap_or_default());
+            humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+        };
+        let next = match (schedule.paused, next.as_slice()) {
+            (true, _) => "paused".into(),
+            (false, []) => "never".into(),
+            (false, next) => next.iter().map(moment).collect::<Vec<_>>().join("  "),
+        };
+        table.add_row([
+            printable(&spec.name).into_owned(),
+            printable(&spec.cron).into_owned(),
+            printable(&spec.time_zone).into_owned(),
+            printable(&spec.handler).into_owned(),
+            schedule.last_at.map(|at| format!("{} ago", age(now_ms - at))).unwrap_or_default(),
+            next,
+        ]);
+    }
+    trimmed(&table)
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
+    for column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    // Trailing blanks would wrap on a narrow terminal.
+}
+
+/// Trailing blanks would wrap on a narrow terminal.
+fn trimmed(table: &Table) -> String {
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 /// Names and values, one a line.
 pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = plain();
     for (name, value) in pairs {
         table.add_row([Cell::new(name), Cell::new(printable(value))]);
     }

@@ -1,6 +1,6 @@
 //! Jobs as JSON for programs: the columns' names, with payloads as they are.
 
-use flowmonkey_jobs::job::{HistoryEntry, Job, JobError, JsonText, Progress, Status, Waiting};
+use flowmonkey_jobs::job::{HistoryEntry, Job, JobError, JsonText, Progress, RetryPolicy, Status, Waiting};
 use serde::Serialize;
 
 /// What `--json` prints of a job. Fields may be added; none is renamed or removed.
@@ -11,6 +11,12 @@ pub(super) struct JobView<'a> {
     status: Status,
     attempts: u32,
     max_attempts: u32,
+    waits: u32,
+    resumed_with: Option<&'a JsonText>,
+    retry: Option<&'a RetryPolicy>,
+    heartbeat_timeout_ms: Option<i64>,
+    unique_key: Option<&'a str>,
+    schedule: Option<&'a str>,
     priority: i16,
     run_at: Option<i64>,
     waiting: Option<&'a Waiting>,
@@ -43,6 +49,12 @@ impl<'a> JobView<'a> {
             status: job.status,
             attempts: job.attempts,
             max_attempts: job.max_attempts,
+            waits: job.waits,
+            resumed_with: job.resumed_with.as_ref(),
+            retry: job.retry.as_ref(),
+            heartbeat_timeout_ms: job.heartbeat_timeout_ms,
+            unique_key: job.unique_key.as_deref(),
+            schedule: job.schedule.as_deref(),
             priority: job.priority,
             run_at: job.run_at,
             waiting: job.waiting.as_ref(),

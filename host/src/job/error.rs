@@ -35,11 +35,13 @@ pub enum ErrorCode {
     Stalled,
     /// The handler said that it was cancelled though nobody had asked it to stop.
     Cancelled,
+    /// The handler asked to wait more often than its settings allow.
+    WaitLimit,
 }
 
 impl ErrorCode {
     /// Every code; a test finds each in the documentation.
-    pub const ALL: [ErrorCode; 13] = [
+    pub const ALL: [ErrorCode; 14] = [
         ErrorCode::OutOfFuel,
         ErrorCode::Timeout,
         ErrorCode::HeartbeatTimeout,
@@ -53,6 +55,7 @@ impl ErrorCode {
         ErrorCode::HandlerLoadFailed,
         ErrorCode::Stalled,
         ErrorCode::Cancelled,
+        ErrorCode::WaitLimit,
     ];
 
     /// The stored text.
@@ -71,13 +74,14 @@ impl ErrorCode {
             ErrorCode::HandlerLoadFailed => "HANDLER_LOAD_FAILED",
             ErrorCode::Stalled => "STALLED",
             ErrorCode::Cancelled => "CANCELLED",
+            ErrorCode::WaitLimit => "WAIT_LIMIT",
         }
     }
 
     /// Whether another attempt may go better. Limits count as such: a new version may be pushed, and
     /// a handler with checkpoints gets further each time.
     pub fn is_retryable(self) -> bool {
-        !matches!(self, ErrorCode::InvalidInput | ErrorCode::CapabilityDenied)
+        !matches!(self, ErrorCode::InvalidInput | ErrorCode::CapabilityDenied | ErrorCode::WaitLimit)
     }
 }
 

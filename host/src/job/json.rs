@@ -78,6 +78,28 @@ impl JsonText {
         JsonText(serde_json::Value::from(value).to_string().into())
     }
 
+    /// How deep its arrays and objects are nested; 0 for anything else.
+    pub fn depth(&self) -> usize {
+        let (mut depth, mut deepest, mut at) = (0usize, 0, 0);
+        let bytes = self.0.as_bytes();
+        while let Some(&byte) = bytes.get(at) {
+            match byte {
+                b'"' => at = scan_string(bytes, at + 1).unwrap_or(bytes.len()),
+                b'[' | b'{' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                    at += 1;
+                }
+                b']' | b'}' => {
+                    depth = depth.saturating_sub(1);
+                    at += 1;
+                }
+                _ => at += 1,
+            }
+        }
+        deepest
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -209,6 +231,15 @@ mod tests {
         ];
         for text in good {
             assert_eq!(JsonText::parse(text).map(|json| json.to_string()).as_deref(), Ok(text.trim()));
+        }
+    }
+
+    #[test]
+    fn depth_counts_what_is_nested_and_not_what_is_quoted() {
+        let table =
+            [("1", 0), ("\"[[{\"", 0), ("[]", 1), ("[1,[2],{\"a\":[3]}]", 3), ("{\"[\":{\"b\":1}}", 2)];
+        for (text, depth) in table {
+            assert_eq!(JsonText::parse(text).unwrap().depth(), depth, "{text}");
         }
     }
 

@@ -8,14 +8,32 @@ pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The pause before attempt n + 1 is drawn evenly from 0 to `min(cap, base × factor^(n−1))`: "full
 /// jitter", which spreads a crowd of failures best (Brooker, "Exponential Backoff And Jitter",
 /// 2015).
-#[derive(Debug, Clone, Copy, PartialEq)]
+///
+/// As JSON: `{"base_ms": 1000, "factor": 2.0, "cap_ms": 3600000}`; what is absent has its default.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
     /// The bound after the first attempt.
+    #[serde(rename = "base_ms", with = "millis")]
     pub base: Duration,
     /// How the bound grows with each attempt; at least 1.
     pub factor: f64,
     /// What the bound never exceeds.
+    #[serde(rename = "cap_ms", with = "millis")]
     pub cap: Duration,
+}
+
+/// Durations as milliseconds, the unit of every stored time.
+mod millis {
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: serde::Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        <u64 as serde::Deserialize>::deserialize(from).map(Duration::from_millis)
+    }
 }
 
 impl Default for RetryPolicy {
@@ -25,6 +43,21 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// Checks what the type cannot.
+    ///
+    /// # Errors
+    /// Says which part is wrong and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        if !(1.0..=100.0).contains(&self.factor) {
+            return Err(format!("the retry factor {} is not between 1 and 100", self.factor));
+        }
+        let max = RETRY_AFTER_MAX;
+        if self.base > max || self.cap > max {
+            return Err("the retry base and cap must be at most 30 days".into());
+        }
+        Ok(())
+    }
+
     /// The longest the pause after this attempt can be; the first attempt is 1.
     pub fn bound(&self, attempt: u32) -> Duration {
         let exponent = attempt.saturating_sub(1).min(1024) as i32;

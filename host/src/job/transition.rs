@@ -1,4 +1,4 @@
-//! The table of DESIGN section 5, as far as an attempt's end is concerned.
+//! What an attempt's end makes of its job.
 
 use super::{ErrorCode, JobError, JsonText, Outcome, RETRY_AFTER_MAX, RetryPolicy, Status, Wake};
 use std::time::Duration;
@@ -10,9 +10,17 @@ pub struct Attempt {
     pub number: u32,
     /// How many the job has in all.
     pub max: u32,
-    /// The handler's backoff.
+    /// The job's backoff, or its handler's.
     pub retry: RetryPolicy,
+    /// How often the job has waited before.
+    pub waits: u32,
+    /// How often it may.
+    pub waits_max: u32,
 }
+
+/// How often a job may wait when its handler's settings do not say. A handler that only ever waits would
+/// cost no attempt and never end.
+pub const WAITS_MAX_DEFAULT: u32 = 1000;
 
 /// What a running job becomes. Always written under the attempt's lease.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +81,10 @@ impl Transition {
 pub fn transition(attempt: &Attempt, outcome: Outcome, jitter: f64) -> Transition {
     match outcome {
         Outcome::Success(result) => Transition::Complete(result),
+        Outcome::Wait { .. } if attempt.waits >= attempt.waits_max => {
+            let message = format!("the job has waited {} times, and its handler wants again", attempt.waits);
+            Transition::Fail(JobError::host(ErrorCode::WaitLimit, message))
+        }
         Outcome::Wait { until, reason } => Transition::Wait { until, reason },
         Outcome::Released => Transition::Release,
         Outcome::Fatal(error) => Transition::Fail(error),
@@ -102,6 +114,10 @@ mod tests {
 
     fn error() -> JobError {
         JobError::guest("X".into(), "why".into(), None)
+    }
+
+    fn attempt(number: u32, max: u32) -> Attempt {
+        Attempt { number, max, retry: RetryPolicy::default(), waits: 0, waits_max: 2 }
     }
 
     fn retryable(after_ms: Option<u64>) -> Outcome {
@@ -136,10 +152,18 @@ mod tests {
             ),
         ];
         for (number, max, outcome, expected) in table {
-            let attempt = Attempt { number, max, retry: RetryPolicy::default() };
+            let attempt = attempt(number, max);
             let shown = format!("attempt {number} of {max}: {outcome:?}");
             assert_eq!(transition(&attempt, outcome, 0.5), expected, "{shown}");
         }
+    }
+
+    #[test]
+    fn a_handler_that_only_waits_fails_in_the_end() {
+        let wait = || Outcome::wait(Wake::After(Duration::ZERO), None);
+        let after = |waits| transition(&Attempt { waits, ..attempt(1, 3) }, wait(), 0.5);
+        assert!(matches!(after(1), Transition::Wait { .. }));
+        assert!(matches!(after(2), Transition::Fail(error) if error.code == "WAIT_LIMIT"));
     }
 
     #[test]

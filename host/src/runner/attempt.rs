@@ -1,10 +1,11 @@
 use super::leased::LeasedHost;
 use super::recorder::Finished;
 use super::{Phase, Shared};
-use crate::job::{Attempt, Outcome, Report, RetryPolicy, Transition, Usage, transition};
-use crate::sandbox::{AttemptContext, Control, JobFacts};
+use crate::catalog::HandlerSettings;
+use crate::job::{Attempt, Outcome, Report, Transition, Usage, transition};
+use crate::sandbox::{AttemptContext, Control, JobFacts, Limits};
 use crate::store::{Claimed, Recording};
-use crate::telemetry::{AttemptEnd, AttemptName};
+use crate::telemetry::{AttemptEnd, AttemptName, EventKind};
 use crate::{clock, telemetry};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -18,23 +19,26 @@ pub(super) async fn run(
 ) {
     let finished = Entered { shared: &shared, job: &job };
     let host = Arc::new(LeasedHost::new(&shared, &job, control.clone()));
-    let (report, retry) = match shared.catalog.resolve(&job.handler) {
+    let (report, settings) = match shared.catalog.resolve(&job.handler) {
         Some(handler) if shared.phase() == Phase::Running => {
             telemetry::attempt_started(name(&job));
+            shared.events.tell(EventKind::Started, &job.lease.job_id, &job.handler, job.attempt);
+            let heartbeat_timeout = job.heartbeat_timeout.or(handler.settings.limits.heartbeat_timeout);
             let context = AttemptContext {
                 facts: facts(&job, handler.settings.limits.wall_max),
                 input: job.input.clone(),
                 checkpoint: job.checkpoint.clone(),
-                limits: handler.settings.limits,
+                limits: Limits { heartbeat_timeout, ..handler.settings.limits },
+                grants: handler.settings.grants,
                 host: host.clone(),
                 control,
             };
-            (shared.catalog.sandbox().run(&handler.prepared, context).await, handler.settings.retry)
+            (shared.catalog.sandbox().run(&handler.prepared, context).await, handler.settings)
         }
         // The runner stops, or the handler went away after the claim: not the job's fault.
-        _ => (Report { outcome: Outcome::Released, usage: Usage::default() }, RetryPolicy::default()),
+        _ => (Report { outcome: Outcome::Released, usage: Usage::default() }, HandlerSettings::default()),
     };
-    let transition = judge(&job, report.outcome, retry, &report.usage);
+    let transition = judge(&job, report.outcome, &settings, &report.usage);
     let recording = Recording {
         lease: job.lease.clone(),
         transition,
@@ -51,8 +55,14 @@ pub(super) async fn run(
     drop(finished);
 }
 
-fn judge(job: &Claimed, outcome: Outcome, retry: RetryPolicy, usage: &Usage) -> Transition {
-    let attempt = Attempt { number: job.attempt, max: job.max_attempts, retry };
+fn judge(job: &Claimed, outcome: Outcome, settings: &HandlerSettings, usage: &Usage) -> Transition {
+    let attempt = Attempt {
+        number: job.attempt,
+        max: job.max_attempts,
+        retry: job.retry.unwrap_or(settings.retry),
+        waits: job.waits,
+        waits_max: settings.waits_max,
+    };
     let transition = transition(&attempt, outcome, rand::random());
     let Usage { fuel, memory_bytes, wall_us } = *usage;
     let error = transition.error().map(|error| error as &dyn std::fmt::Display);
@@ -86,6 +96,7 @@ fn facts(job: &Claimed, wall_max: std::time::Duration) -> JobFacts {
         step_id: job.step_id.clone(),
         attempt: job.attempt,
         max_attempts: job.max_attempts,
+        resumed_with: job.resumed_with.clone(),
         deadline_ms: Some(clock::unix_millis().saturating_add(wall_ms)),
         trace_parent: None,
     }

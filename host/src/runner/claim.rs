@@ -1,11 +1,13 @@
 use super::recorder::Finished;
 use super::{Outage, Phase, Shared, attempt};
-use crate::store::{ClaimRequest, Claimed, StoreError};
+use crate::store::{Claim, ClaimRequest, Claimed, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
+/// The pause before the next claim when rivals held all that was due.
+const RIVAL_PAUSE: Duration = Duration::from_millis(5);
 
 /// Claims until the runner stops. No error ends it: a database that is away is asked again.
 pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Sender<Finished>) {
@@ -19,26 +21,32 @@ pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Send
         let limit = free.min(shared.settings.batch_size.get());
         let claimed = claim(&shared, limit).await;
         outage.note(&shared, &claimed);
-        let pause = match claimed {
-            // As many as asked for: there may be more.
-            Ok(jobs) if jobs.len() >= limit as usize => {
-                begin(&shared, jobs, &recordings);
+        match claimed {
+            Ok(Claim { jobs, more }) => {
                 failures = 0;
-                continue;
-            }
-            Ok(jobs) => {
+                // Others may hold all that is due, for as long as their claims take.
+                let pause = match (more, jobs.is_empty()) {
+                    (true, false) => Duration::ZERO,
+                    (true, true) => RIVAL_PAUSE,
+                    (false, _) => shared.settings.poll_interval,
+                };
                 begin(&shared, jobs, &recordings);
-                failures = 0;
-                shared.settings.poll_interval
+                if pause.is_zero() {
+                    continue;
+                }
+                tokio::select! {
+                    () = shared.reached(Phase::Draining) => {}
+                    () = shared.wake.notified() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
             }
             Err(_) => {
                 failures += 1;
-                backoff(failures, shared.settings.poll_interval)
+                tokio::select! {
+                    () = shared.reached(Phase::Draining) => {}
+                    () = tokio::time::sleep(backoff(failures, shared.settings.poll_interval)) => {}
+                }
             }
-        };
-        tokio::select! {
-            () = shared.reached(Phase::Draining) => {}
-            () = tokio::time::sleep(pause) => {}
         }
     }
     shared.claiming.send_replace(false);
@@ -55,16 +63,20 @@ async fn free_places(shared: &Shared) -> u32 {
     max.saturating_sub(count)
 }
 
-async fn claim(shared: &Shared, limit: u32) -> Result<Vec<Claimed>, StoreError> {
-    let handlers = shared.catalog.names();
-    let request = ClaimRequest { runner_id: shared.settings.runner_id.clone(), handlers, limit };
+async fn claim(shared: &Shared, limit: u32) -> Result<Claim, StoreError> {
+    let request = ClaimRequest {
+        runner_id: shared.settings.runner_id.clone(),
+        handlers: shared.places(),
+        limit,
+        heartbeat_interval: shared.settings.heartbeat_interval,
+    };
     shared.store.claim(&request).await
 }
 
 fn begin(shared: &Arc<Shared>, jobs: Vec<Claimed>, recordings: &mpsc::Sender<Finished>) {
     for job in jobs {
         // Entered here and not in the spawned future: a stop that comes between must see it.
-        let control = shared.enter(&job.lease);
+        let control = shared.enter(&job);
         tokio::spawn(attempt::run(shared.clone(), job, control, recordings.clone()));
     }
 }

@@ -1,7 +1,8 @@
-use super::{Outage, Phase, Shared};
+use super::{Active, Outage, Phase, Shared};
 use crate::job::Lease;
 use crate::sandbox::{Control, Directive, Interruption};
 use crate::store::{LeaseState, RunnerRow, StoreError};
+use crate::telemetry::EventKind;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,13 +16,14 @@ pub(super) async fn beat_repeatedly(shared: Arc<Shared>) {
     let mut beats = interval(shared.settings.heartbeat_interval);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
+        let is_beat = tokio::select! {
             () = shared.reached(Phase::Over) => return,
-            _ = beats.tick() => {}
-        }
+            () = shared.look.notified() => false,
+            _ = beats.tick() => true,
+        };
         let beaten = tokio::select! {
             () = shared.reached(Phase::Over) => return,
-            beaten = beat(&shared) => beaten,
+            beaten = async { if is_beat { beat(&shared).await } else { look(&shared).await } } => beaten,
         };
         outage.note(&shared, &beaten);
         if beaten.is_err() {
@@ -31,29 +33,56 @@ pub(super) async fn beat_repeatedly(shared: Arc<Shared>) {
 }
 
 async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let attempts: Vec<(Lease, Control)> =
-        shared.active().iter().map(|(lease, control)| (lease.clone(), control.clone())).collect();
-    let leases: Vec<Lease> = attempts.iter().map(|(lease, _)| lease.clone()).collect();
-    let states = shared.store.heartbeat(&leases).await?;
-    for ((_, control), state) in attempts.into_iter().zip(states) {
-        match state {
-            LeaseState::Held => {}
-            LeaseState::Cancelled => cancel(control, shared.settings.cancel_grace),
-            LeaseState::Lost => {
-                control.tell(Directive::Cancel);
-                control.interrupt(Interruption::LeaseLost);
-            }
-        }
-    }
+    let attempts = attempts(shared);
+    let states = shared.store.heartbeat(&leases(&attempts)).await?;
+    heed(shared, attempts, &states, true);
     let id = shared.settings.runner_id.clone();
     shared.store.announce(&RunnerRow { id, handlers: shared.catalog.names() }).await
 }
 
+/// As a beat that writes nothing: somebody said that there is something to see.
+async fn look(shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let attempts = attempts(shared);
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    let states = shared.store.lease_states(&leases(&attempts)).await?;
+    heed(shared, attempts, &states, false);
+    Ok(())
+}
+
+type Attempts = Vec<(Lease, Active)>;
+
+fn attempts(shared: &Shared) -> Attempts {
+    shared.active().iter().map(|(lease, active)| (lease.clone(), active.clone())).collect()
+}
+
+fn leases(attempts: &Attempts) -> Vec<Lease> {
+    attempts.iter().map(|(lease, _)| lease.clone()).collect()
+}
+
+fn heed(shared: &Shared, attempts: Attempts, states: &[LeaseState], is_beat: bool) {
+    for ((lease, active), state) in attempts.into_iter().zip(states) {
+        let tell = |kind| shared.events.tell(kind, &lease.job_id, &active.handler, active.attempt);
+        match state {
+            LeaseState::Held if is_beat => tell(EventKind::Heartbeat),
+            LeaseState::Held => {}
+            LeaseState::Cancelled => {
+                if active.control.directive() != Directive::Cancel {
+                    tell(EventKind::Cancelled);
+                    cancel(active.control, shared.settings.cancel_grace);
+                }
+            }
+            LeaseState::Lost => {
+                active.control.tell(Directive::Cancel);
+                active.control.interrupt(Interruption::LeaseLost);
+            }
+        }
+    }
+}
+
 /// The guest hears of it when it asks; after the grace period it is not asked any more.
 fn cancel(control: Control, grace: Duration) {
-    if control.directive() == Directive::Cancel {
-        return;
-    }
     control.tell(Directive::Cancel);
     tokio::spawn(async move {
         tokio::time::sleep(grace).await;

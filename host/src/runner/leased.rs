@@ -1,8 +1,8 @@
 use super::Shared;
 use crate::job::{JsonText, Lease, Progress};
 use crate::sandbox::{AttemptHost, Control, Directive, HostFault, LogLevel};
-use crate::store::{Claimed, SharedStore, StoreError};
-use crate::telemetry::{self, AttemptName};
+use crate::store::{Claimed, ContextFault, SharedStore, StoreError};
+use crate::telemetry::{self, AttemptName, EventKind, Events};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub(super) struct LeasedHost {
     attempt: u32,
     control: Control,
     runtime: Handle,
+    events: Events,
     progress: Arc<Mutex<Reports>>,
 }
 
@@ -43,6 +44,7 @@ impl LeasedHost {
             attempt: job.attempt,
             control,
             runtime: Handle::current(),
+            events: shared.events.clone(),
             progress: Arc::default(),
         }
     }
@@ -52,41 +54,79 @@ impl LeasedHost {
         lock(&self.progress).unwritten.take()
     }
 
-    async fn call<F>(&self, call: impl FnOnce(SharedStore, Lease) -> F) -> Result<(), HostFault>
+    /// Runs a call of the store on the host's runtime.
+    async fn call<T, E, F>(&self, call: impl FnOnce(SharedStore, Lease) -> F) -> Result<T, HostFault>
     where
-        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Into<ContextFault> + Send + 'static,
     {
         let call = AbortOnDrop(self.runtime.spawn(call(self.store.clone(), self.lease.clone())));
-        let result = call.join().await.unwrap_or_else(|why| Err(StoreError::Internal(why)));
-        result.map_err(|error| match error {
-            StoreError::LeaseLost => {
+        let result = match call.join().await {
+            Ok(result) => result.map_err(Into::into),
+            Err(why) => Err(ContextFault::Store(StoreError::Internal(why))),
+        };
+        result.map_err(|fault| match fault {
+            ContextFault::NoExecution => HostFault::Denied(fault.to_string()),
+            ContextFault::LimitExceeded(why) => HostFault::LimitExceeded(why),
+            ContextFault::Store(StoreError::LeaseLost) => {
                 self.control.tell(Directive::Cancel);
                 HostFault::LeaseLost
             }
-            StoreError::Unavailable(why) => HostFault::Unavailable(why),
-            StoreError::Invalid(why) => HostFault::Invalid(why),
-            StoreError::Schema(why) | StoreError::Internal(why) => HostFault::Other(why),
+            ContextFault::Store(StoreError::Unavailable(why)) => HostFault::Unavailable(why),
+            ContextFault::Store(StoreError::Invalid(why)) => HostFault::Invalid(why),
+            ContextFault::Store(StoreError::Schema(why) | StoreError::Internal(why)) => HostFault::Other(why),
         })
+    }
+
+    fn tell(&self, kind: EventKind) {
+        self.events.tell(kind, &self.lease.job_id, &self.handler, self.attempt);
     }
 }
 
 #[async_trait]
 impl AttemptHost for LeasedHost {
     async fn save_checkpoint(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
-        let (key, value) = (key.to_owned(), value.clone());
-        self.call(|store, lease| async move { store.save_checkpoint(&lease, &key, &value).await }).await
+        let (owned, value) = (key.to_owned(), value.clone());
+        self.call(|store, lease| async move { store.save_checkpoint(&lease, &owned, &value).await }).await?;
+        self.tell(EventKind::Checkpoint { key: Some(key.to_owned()) });
+        Ok(())
     }
 
     async fn delete_checkpoint(&self, key: &str) -> Result<(), HostFault> {
-        let key = key.to_owned();
-        self.call(|store, lease| async move { store.delete_checkpoint(&lease, &key).await }).await
+        let owned = key.to_owned();
+        self.call(|store, lease| async move { store.delete_checkpoint(&lease, &owned).await }).await?;
+        self.tell(EventKind::Checkpoint { key: Some(key.to_owned()) });
+        Ok(())
     }
 
     async fn clear_checkpoints(&self) -> Result<(), HostFault> {
-        self.call(|store, lease| async move { store.clear_checkpoints(&lease).await }).await
+        self.call(|store, lease| async move { store.clear_checkpoints(&lease).await }).await?;
+        self.tell(EventKind::Checkpoint { key: None });
+        Ok(())
+    }
+
+    async fn context_value(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
+        let key = key.to_owned();
+        self.call(|store, lease| async move { store.context_value(&lease, &key).await }).await
+    }
+
+    async fn context_keys(&self) -> Result<Vec<String>, HostFault> {
+        self.call(|store, lease| async move { store.context_keys(&lease).await }).await
+    }
+
+    async fn set_context(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
+        let (key, value) = (key.to_owned(), value.clone());
+        self.call(|store, lease| async move { store.set_context(&lease, &key, &value).await }).await
+    }
+
+    async fn delete_context(&self, key: &str) -> Result<(), HostFault> {
+        let key = key.to_owned();
+        self.call(|store, lease| async move { store.delete_context(&lease, &key).await }).await
     }
 
     fn progress(&self, progress: Progress) {
+        self.tell(EventKind::Progress { percent: progress.percent, message: progress.message.clone() });
         let mut reports = lock(&self.progress);
         reports.unwritten = Some(progress);
         if reports.writing {

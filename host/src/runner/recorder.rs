@@ -1,7 +1,7 @@
 use super::{Outage, Phase, Shared};
-use crate::job::{ErrorCode, JobError, Status, Transition};
+use crate::job::{ErrorCode, JobError, Transition};
 use crate::store::{Recorded, Recording, StoreError};
-use crate::telemetry::{self, AttemptName};
+use crate::telemetry::{self, AttemptName, EventKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -73,7 +73,12 @@ async fn give_reason(shared: &Shared, outage: &Outage, finished: &Finished, why:
     let transition = Transition::Fail(error);
     let recording = Recording { transition, progress: None, ..finished.recording.clone() };
     match write(shared, outage, std::slice::from_ref(&recording)).await {
-        Ok(_) => telemetry::outcome_refused(finished.name(), why),
+        Ok(_) => {
+            telemetry::outcome_refused(finished.name(), why);
+            shared.failed.fetch_add(1, Ordering::Relaxed);
+            let (job_id, code) = (&recording.lease.job_id, ErrorCode::InvalidOutput.to_string());
+            shared.events.tell(EventKind::Failed { code }, job_id, &finished.handler, finished.attempt);
+        }
         Err(why) => telemetry::unrecordable(finished.name(), &why),
     }
 }
@@ -97,14 +102,21 @@ async fn write(
 }
 
 fn count(shared: &Shared, finished: &Finished, answer: Recorded) {
-    if answer == Recorded::LeaseLost {
-        shared.superseded.fetch_add(1, Ordering::Relaxed);
-        telemetry::superseded(finished.name());
-        return;
-    }
-    match finished.recording.transition.leads_to() {
-        Status::Completed => shared.completed.fetch_add(1, Ordering::Relaxed),
-        Status::Failed => shared.failed.fetch_add(1, Ordering::Relaxed),
-        _ => 0,
+    let transition = &finished.recording.transition;
+    let code = || transition.error().map(|error| error.code.clone()).unwrap_or_default();
+    let (counter, kind) = match (answer, transition) {
+        (Recorded::LeaseLost, _) => {
+            telemetry::superseded(finished.name());
+            (Some(&shared.superseded), EventKind::Superseded)
+        }
+        (_, Transition::Complete(_)) => (Some(&shared.completed), EventKind::Completed),
+        (_, Transition::Fail(_)) => (Some(&shared.failed), EventKind::Failed { code: code() }),
+        (_, Transition::Retry { .. }) => (None, EventKind::Retried { code: code() }),
+        (_, Transition::Wait { .. }) => (None, EventKind::Waiting),
+        (_, Transition::Release) => (None, EventKind::Released),
     };
+    if let Some(counter) = counter {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+    shared.events.tell(kind, &finished.recording.lease.job_id, &finished.handler, finished.attempt);
 }

@@ -1,6 +1,7 @@
 use super::Runner;
 use crate::catalog::Catalog;
 use crate::store::SharedStore;
+use crate::telemetry::Events;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,9 @@ pub struct RunnerSettings {
     pub drain_timeout: Duration,
     /// How long a cancelled attempt may go on before it is interrupted.
     pub cancel_grace: Duration,
+    /// Does without the database's notifications, which a transaction pooler does not pass on: jobs begin
+    /// and cancels are heard of at the pace of the poll interval and the heartbeat.
+    pub poll_only: bool,
 }
 
 impl Default for RunnerSettings {
@@ -34,6 +38,7 @@ impl Default for RunnerSettings {
             heartbeat_interval: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             cancel_grace: Duration::from_secs(5),
+            poll_only: false,
         }
     }
 }
@@ -58,16 +63,23 @@ pub struct RunnerBuilder {
     store: SharedStore,
     catalog: Option<Arc<Catalog>>,
     settings: RunnerSettings,
+    events: Events,
 }
 
 impl RunnerBuilder {
     pub(super) fn new(store: SharedStore) -> Self {
-        RunnerBuilder { store, catalog: None, settings: RunnerSettings::default() }
+        RunnerBuilder { store, catalog: None, settings: RunnerSettings::default(), events: Events::default() }
     }
 
     /// The handlers it runs; jobs of others stay pending.
     pub fn handlers(mut self, catalog: Arc<Catalog>) -> Self {
         self.catalog = Some(catalog);
+        self
+    }
+
+    /// Where it tells what happens, when others tell there too; else a stream of its own.
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
         self
     }
 
@@ -119,6 +131,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// See [`RunnerSettings::poll_only`].
+    pub fn poll_only(mut self, poll_only: bool) -> Self {
+        self.settings.poll_only = poll_only;
+        self
+    }
+
     /// The runner, not started yet.
     ///
     /// # Errors
@@ -136,6 +154,6 @@ impl RunnerBuilder {
             return Err(SettingsError::Zero(name));
         }
         let catalog = self.catalog.ok_or(SettingsError::NoHandlers)?;
-        Ok(Runner::new(self.store, catalog, settings))
+        Ok(Runner::new(self.store, catalog, settings, self.events))
     }
 }

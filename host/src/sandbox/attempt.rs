@@ -2,6 +2,7 @@ use super::bindings::JobHandlerPre;
 use super::bindings::exports::flowmonkey::jobs::handler as guest;
 use super::capability::{AttemptHost, Budget, Checkpoints};
 use super::control::{Control, Interruption};
+use super::grants::Grants;
 use super::limits::{Limiter, Limits};
 use super::stdio::{Capture, Stream};
 use super::trap::{self, Phase};
@@ -28,6 +29,8 @@ pub struct JobFacts {
     pub attempt: u32,
     /// How many attempts the job has in all.
     pub max_attempts: u32,
+    /// What the job was resumed with after its last wait.
+    pub resumed_with: Option<JsonText>,
     /// When the attempt will be interrupted, in milliseconds since 1970.
     pub deadline_ms: Option<u64>,
     /// The W3C `traceparent` of whoever enqueued the job.
@@ -44,6 +47,8 @@ pub struct AttemptContext {
     pub checkpoint: Option<JsonText>,
     /// What it may use.
     pub limits: Limits,
+    /// What it may reach.
+    pub grants: Grants,
     /// Who writes for it.
     pub host: Arc<dyn AttemptHost>,
     /// The line to it.
@@ -54,6 +59,7 @@ pub struct AttemptContext {
 pub(super) struct AttemptState {
     pub(super) facts: JobFacts,
     pub(super) limits: Limits,
+    pub(super) grants: Grants,
     pub(super) limiter: Limiter,
     pub(super) host: Arc<dyn AttemptHost>,
     pub(super) control: Control,
@@ -72,7 +78,7 @@ impl WasiView for AttemptState {
 
 impl AttemptState {
     fn new(context: AttemptContext) -> (Self, JsonText) {
-        let AttemptContext { facts, input, checkpoint, limits, host, control } = context;
+        let AttemptContext { facts, input, checkpoint, limits, grants, host, control } = context;
         let log = Arc::new(Budget::new(limits.log_bytes_max));
         let stdout = Capture::new(Stream::Stdout, host.clone(), log.clone());
         let stderr = Capture::new(Stream::Stderr, host.clone(), log.clone());
@@ -93,6 +99,7 @@ impl AttemptState {
             limiter: Limiter::new(&limits),
             checkpoints: Checkpoints::new(checkpoint.as_ref(), &limits),
             limits,
+            grants,
             host,
             control,
             log,
@@ -190,6 +197,10 @@ fn interrupted(interruption: Interruption, limits: &Limits) -> Outcome {
         Interruption::Released => return Outcome::Released,
         Interruption::LeaseLost => {
             JobError::host(ErrorCode::Cancelled, "the job was cancelled or belongs to another attempt")
+        }
+        Interruption::Silent => {
+            let ms = limits.heartbeat_timeout.unwrap_or_default().as_millis();
+            JobError::host(ErrorCode::HeartbeatTimeout, format!("gave no sign of life for {ms} ms"))
         }
         Interruption::Timeout => {
             let seconds = limits.wall_max.as_secs_f64();

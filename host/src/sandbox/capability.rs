@@ -2,6 +2,7 @@
 //! [`AttemptHost`].
 
 mod checkpoint;
+mod context;
 mod control;
 mod denied;
 mod job;
@@ -31,6 +32,27 @@ pub trait AttemptHost: Send + Sync + 'static {
     /// Removes all checkpoint values.
     async fn clear_checkpoints(&self) -> Result<(), HostFault>;
 
+    /// The value under a key of the context of the job's execution. A host without executions leaves this
+    /// and the three below as they are.
+    async fn context_value(&self, _key: &str) -> Result<Option<JsonText>, HostFault> {
+        Err(no_execution())
+    }
+
+    /// The keys of that context, in order.
+    async fn context_keys(&self) -> Result<Vec<String>, HostFault> {
+        Err(no_execution())
+    }
+
+    /// Makes one value of that context durable.
+    async fn set_context(&self, _key: &str, _value: &JsonText) -> Result<(), HostFault> {
+        Err(no_execution())
+    }
+
+    /// Removes one value of that context.
+    async fn delete_context(&self, _key: &str) -> Result<(), HostFault> {
+        Err(no_execution())
+    }
+
     /// Notes how far the attempt is. May be called very often; must not wait.
     fn progress(&self, progress: Progress);
 
@@ -43,6 +65,10 @@ pub trait AttemptHost: Send + Sync + 'static {
 pub enum HostFault {
     /// The job is not this attempt's any more.
     LeaseLost,
+    /// There is nothing to do it with.
+    Denied(String),
+    /// It would be too much.
+    LimitExceeded(String),
     /// The database does not answer.
     Unavailable(String),
     /// The value cannot be stored.
@@ -51,15 +77,35 @@ pub enum HostFault {
     Other(String),
 }
 
+fn no_execution() -> HostFault {
+    HostFault::Denied("the job belongs to no execution".into())
+}
+
 impl From<HostFault> for HostError {
     fn from(fault: HostFault) -> Self {
         match fault {
             HostFault::LeaseLost => HostError::LeaseLost,
+            HostFault::Denied(why) => HostError::Denied(why),
+            HostFault::LimitExceeded(why) => HostError::LimitExceeded(why),
             HostFault::Unavailable(why) => HostError::Unavailable(why),
             HostFault::Invalid(why) => HostError::Invalid(why),
             HostFault::Other(why) => HostError::Other(why),
         }
     }
+}
+
+fn denied(grant: &str) -> HostError {
+    HostError::Denied(format!("this handler has no grant `{grant}`"))
+}
+
+/// Keys of checkpoints and of the context are columns' and logs' affair as well.
+const KEY_BYTES_MAX: usize = 256;
+
+fn keyed(key: &str) -> Result<(), HostError> {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains('\0') {
+        return Err(HostError::Invalid(format!("a key has 1 to {KEY_BYTES_MAX} bytes and no NUL")));
+    }
+    Ok(())
 }
 
 /// Offers everything in the contract, and WASI 0.2 with nothing in it.

@@ -1,6 +1,8 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// What the host wants of a running guest; it hears of it when it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub enum Directive {
 pub enum Interruption {
     /// The wall clock ran out.
     Timeout,
+    /// The guest gave no sign of life for longer than its heartbeat timeout.
+    Silent,
     /// The job was cancelled, or belongs to another attempt. The outcome will not be kept.
     LeaseLost,
     /// The runner stops and the drain time is over. The attempt does not count.
@@ -29,11 +33,16 @@ pub enum Interruption {
 pub struct Control {
     directive: Arc<AtomicU8>,
     interruption: watch::Sender<Option<Interruption>>,
+    last_beat: Arc<Mutex<Instant>>,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Control { directive: Arc::new(AtomicU8::new(0)), interruption: watch::Sender::new(None) }
+        Control {
+            directive: Arc::new(AtomicU8::new(0)),
+            interruption: watch::Sender::new(None),
+            last_beat: Arc::new(Mutex::new(Instant::now())),
+        }
     }
 }
 
@@ -59,6 +68,23 @@ impl Control {
             current.get_or_insert(reason);
             first
         });
+    }
+
+    /// A sign of life of the guest, or of its beginning.
+    pub(super) fn beat(&self) {
+        *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Ends once the guest was silent for so long; never without a bound.
+    pub(super) async fn silent(&self, bound: Option<Duration>) {
+        let Some(bound) = bound else { return std::future::pending().await };
+        loop {
+            let last = *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.elapsed() >= bound {
+                return;
+            }
+            sleep_until(last + bound).await;
+        }
     }
 
     /// Ends once the attempt is interrupted.

@@ -12,6 +12,9 @@ pub struct Limits {
     pub fuel: u64,
     /// Time from instantiation to the end, host calls included. `TIMEOUT` beyond.
     pub wall_max: Duration,
+    /// Time between two signs of life that the guest gives by itself, if it must. `HEARTBEAT_TIMEOUT`
+    /// beyond.
+    pub heartbeat_timeout: Option<Duration>,
     /// Bytes of all linear memories together. `MEMORY_LIMIT` beyond.
     pub memory_bytes_max: usize,
     /// Elements of all tables together. `MEMORY_LIMIT` beyond.
@@ -39,6 +42,7 @@ impl Default for Limits {
         Limits {
             fuel: 10_000_000_000,
             wall_max: Duration::from_secs(60),
+            heartbeat_timeout: None,
             memory_bytes_max: 128 * MIB,
             table_elements_max: 100_000,
             instances_max: 64,

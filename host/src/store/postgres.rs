@@ -1,8 +1,12 @@
 //! The production store: Postgres 14 or newer.
 
+mod create;
+mod executions;
 mod guest;
 mod jobs;
 mod leases;
+mod listen;
+mod schedules;
 mod sql;
 
 pub use sql::STATEMENTS;
@@ -87,15 +91,20 @@ impl PgStore {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        match tokio::time::timeout(CALL_TIMEOUT, call).await {
-            Ok(result) => Ok(result?),
-            Err(_) => Err(StoreError::timed_out(CALL_TIMEOUT)),
-        }
+        within_deadline(async { Ok::<_, StoreError>(call.await?) }).await
     }
 
     /// Ends all connections. Calls afterwards fail.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Runs a call of one or several statements with a deadline.
+async fn within_deadline<T, E: From<StoreError>>(call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(result) => result,
+        Err(_) => Err(StoreError::timed_out(CALL_TIMEOUT).into()),
     }
 }
 

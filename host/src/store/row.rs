@@ -1,8 +1,12 @@
 //! From a row of either engine to the model. Both engines' statements name their columns alike.
 
-use super::{Changed, Claimed, LeaseState, Reaped, RunnerRow, StoreError};
+use super::{
+    Changed, Claimed, ContextFault, Execution, HandlerStats, LeaseState, NewSchedule, Reaped, RunnerRow,
+    Schedule, StoreError,
+};
 use crate::job::{Job, JsonText, Lease};
 use sqlx::{ColumnIndex, Decode, Row, Type};
+use std::time::Duration;
 
 /// What both engines' rows can do.
 pub(super) trait Columns {
@@ -51,6 +55,12 @@ pub(super) fn job(row: &impl Columns) -> Result<Job, StoreError> {
         waiting: parsed(row, "waiting").map_err(|why| broken("waiting", why))?,
         attempts: row.int("attempts")? as u32,
         max_attempts: row.int("max_attempts")? as u32,
+        waits: row.int("waits")? as u32,
+        resumed_with: row.text_maybe("resumed_with")?.map(JsonText::from_store),
+        retry: parsed(row, "retry").map_err(|why| broken("retry", why))?,
+        heartbeat_timeout_ms: row.int_maybe("heartbeat_timeout_ms")?,
+        unique_key: row.text_maybe("unique_key")?,
+        schedule: row.text_maybe("schedule")?,
         runner_id: row.text_maybe("runner_id")?,
         instance_id: row.text_maybe("instance_id")?,
         heartbeat_at: row.int_maybe("heartbeat_at")?,
@@ -70,6 +80,11 @@ pub(super) fn claimed(row: &impl Columns) -> Result<Claimed, StoreError> {
         input: JsonText::from_store(row.text("input")?),
         attempt: row.int("attempts")? as u32,
         max_attempts: row.int("max_attempts")? as u32,
+        waits: row.int("waits")? as u32,
+        resumed_with: row.text_maybe("resumed_with")?.map(JsonText::from_store),
+        // What others wrote there and is no policy counts as none: the job must run all the same.
+        retry: parsed(row, "retry").unwrap_or_default(),
+        heartbeat_timeout: row.int_maybe("heartbeat_timeout_ms")?.map(|ms| Duration::from_millis(ms as u64)),
         execution_id: row.text_maybe("execution_id")?,
         step_id: row.text_maybe("step_id")?,
         checkpoint: row.text_maybe("checkpoint")?.map(JsonText::from_store),
@@ -79,25 +94,72 @@ pub(super) fn claimed(row: &impl Columns) -> Result<Claimed, StoreError> {
     })
 }
 
-/// Collects rows, and restores the order that `returning` does not promise.
-pub(super) fn claimed_in_order<R: Columns>(rows: &[R]) -> Result<Vec<Claimed>, StoreError> {
-    let mut jobs = rows.iter().map(claimed).collect::<Result<Vec<_>, _>>()?;
-    jobs.sort_by(|a, b| {
-        (a.priority, a.run_at, &a.lease.job_id).cmp(&(b.priority, b.run_at, &b.lease.job_id))
-    });
-    Ok(jobs)
-}
-
 pub(super) fn reaped(row: &impl Columns) -> Result<Reaped, StoreError> {
     Ok(Reaped {
         lease: Lease {
             job_id: row.text("id")?,
             instance_id: row.text_maybe("instance_id")?.unwrap_or_default(),
         },
+        attempt: row.int("attempts")? as u32,
         handler: row.text("handler")?,
         runner_id: row.text_maybe("runner_id")?,
         status: row.text("status")?.parse().map_err(StoreError::Internal)?,
     })
+}
+
+pub(super) fn execution(row: &impl Columns) -> Result<Execution, StoreError> {
+    Ok(Execution {
+        id: row.text("id")?,
+        flow_id: row.text("flow_id")?,
+        status: row.text("status")?,
+        current_step: row.text_maybe("current_step")?,
+        context: JsonText::from_store(row.text("context")?),
+        wake_at: row.int_maybe("wake_at")?,
+        // Its engine may have written an error of another form.
+        error: parsed(row, "error").unwrap_or_default(),
+    })
+}
+
+pub(super) fn schedule(row: &impl Columns) -> Result<Schedule, StoreError> {
+    let spec = NewSchedule {
+        name: row.text("name")?,
+        cron: row.text("cron")?,
+        time_zone: row.text("time_zone")?,
+        handler: row.text("handler")?,
+        input: JsonText::from_store(row.text("input")?),
+        priority: row.int("priority")? as i16,
+        max_attempts: row.int("max_attempts")? as u32,
+        missed: row.text("missed")?.parse().map_err(StoreError::Internal)?,
+        missed_max: row.int("missed_max")? as u32,
+    };
+    Ok(Schedule {
+        spec,
+        paused: row.int("paused")? != 0,
+        next_at: row.int_maybe("next_at")?,
+        last_at: row.int_maybe("last_at")?,
+    })
+}
+
+pub(super) fn stats(row: &impl Columns) -> Result<HandlerStats, StoreError> {
+    let count = |name: &str| row.int(name).map(|count| count as u64);
+    Ok(HandlerStats {
+        handler: row.text("handler")?,
+        due: count("due")?,
+        later: count("later")?,
+        waiting: count("waiting")?,
+        running: count("running")?,
+        completed: count("completed")?,
+        failed: count("failed")?,
+        cancelled: count("cancelled")?,
+        oldest_due_ms: row.int_maybe("oldest_ms")?,
+    })
+}
+
+/// A JSON array of keys.
+pub(super) fn keys(text: Option<JsonText>) -> Result<Vec<String>, ContextFault> {
+    let keys = text.as_ref().map(|text| serde_json::from_str(text.as_str())).transpose();
+    let keys = keys.map_err(|error| StoreError::Internal(format!("unreadable keys: {error}")))?;
+    Ok(keys.unwrap_or_default())
 }
 
 pub(super) fn runner(row: &impl Columns) -> Result<RunnerRow, StoreError> {

@@ -1,14 +1,19 @@
 //! The embedded store: SQLite in WAL mode, for one machine. One writer at a time, any number of
 //! readers, other processes welcome.
 
+mod create;
+mod executions;
 mod guest;
 mod jobs;
 mod leases;
+mod listen;
+mod schedules;
 mod sql;
 
 pub use sql::STATEMENTS;
 
 use super::StoreError;
+use super::notice::{NOTICES_MAX, Notice};
 use super::postgres::migration_error;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -18,9 +23,12 @@ use sqlx::sqlite::{
 use sqlx::{Sqlite, Transaction};
 use std::path::Path;
 use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep};
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const READERS_MAX: u32 = 4;
 
 /// Jobs in one file. Cheap to clone; clones share their connections.
@@ -29,6 +37,8 @@ pub struct SqliteStore {
     /// One connection, so that writers of this process queue here and not in SQLite's busy loop.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// What this process wrote, for its own runners.
+    notices: broadcast::Sender<Notice>,
 }
 
 impl SqliteStore {
@@ -54,23 +64,20 @@ impl SqliteStore {
             .filename(path)
             .create_if_missing(create)
             .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
             // Full, not normal: a committed job survives a power cut (sqlite.org/pragma.html#pragma_synchronous).
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = |connections| {
-            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(3 * BUSY_TIMEOUT)
-        };
         let named = |error: StoreError| match error {
             StoreError::Unavailable(why) => StoreError::Unavailable(format!("{}: {why}", path.display())),
             other => other,
         };
-        let writer = pool(1).connect_with(options.clone()).await.map_err(|error| named(error.into()))?;
+        let writing = options.clone().journal_mode(SqliteJournalMode::Wal);
+        let writer = connect(writing).await.map_err(|error| named(error.into()))?;
         migrate(&writer).await.map_err(named)?;
         let applied = sqlx::query_scalar::<_, i64>(sql::SCHEMA_VERSION).fetch_one(&writer).await?;
         super::check_version(applied, sql::MIGRATIONS.len())?;
         let readers = pool(READERS_MAX).connect_lazy_with(options);
-        Ok(SqliteStore { writer, readers })
+        Ok(SqliteStore { writer, readers, notices: broadcast::Sender::new(NOTICES_MAX) })
     }
 
     /// Takes the write lock at once: a transaction that reads first and writes later can fail halfway.
@@ -78,11 +85,40 @@ impl SqliteStore {
         Ok(self.writer.begin_with("begin immediate").await?)
     }
 
+    /// Tells the runners of this process, if there are any.
+    fn tell(&self, notice: Notice) {
+        let _ = self.notices.send(notice);
+    }
+
     /// Ends all connections. Calls afterwards fail.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).acquire_timeout(3 * BUSY_TIMEOUT)
+}
+
+/// The connection that writes. A file that becomes a WAL file, or is recovered after a crash, answers "busy"
+/// to others without waiting for their timeout (sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
+async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match pool(1).connect_with(options.clone()).await {
+            Err(sqlx::Error::Database(error)) if is_busy(&*error) && Instant::now() < deadline => {
+                sleep(BUSY_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
+fn is_busy(error: &dyn sqlx::error::DatabaseError) -> bool {
+    const SQLITE_BUSY: u32 = 5;
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// Under the write lock as a whole: sqlx locks nothing on SQLite, and two programs that open a new file

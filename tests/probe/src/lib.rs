@@ -3,13 +3,15 @@
 wit_bindgen::generate!({ world: "job-handler", path: "../../wit" });
 
 mod authority;
+mod stores;
 
 use exports::flowmonkey::jobs::handler::Guest;
-use flowmonkey::jobs::types::{Failure, HostError, JobError, Outcome, Retry, Wait, Wake};
-use flowmonkey::jobs::{checkpoint, context, control, idempotency, job, log, queue};
+use flowmonkey::jobs::types::{Failure, JobError, Outcome, Retry, Wait, Wake};
+use flowmonkey::jobs::{control, job, log};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
+use stores::{checkpoints, denied};
 
 struct Probe;
 export!(Probe);
@@ -55,7 +57,10 @@ impl Guest for Probe {
             "beat-for-ever" => loop {
                 control::progress(1.0, None);
             },
+            "beat-slowly" => done(beat_slowly(number)),
+            "wait-until-resumed" => wait_until_resumed(),
             "checkpoints" => done(checkpoints(&input["steps"])),
+            "context" => done(stores::contexts(&input["steps"])),
             "denied" => done(denied()),
             "authority" => done(authority::look()),
             "random" => done(json!(authority::random(number).len())),
@@ -86,7 +91,7 @@ fn facts() -> Value {
     json!({
         "id": job::id(), "handler": job::handler(), "execution": job::execution_id(), "step": job::step_id(),
         "key": job::idempotency_key(), "attempt": job::attempt(), "max": job::max_attempts(),
-        "deadline": job::deadline_ms(), "trace": job::trace_parent(), "cancelled": control::cancelled(),
+        "resumed": job::resumed_with(), "deadline": job::deadline_ms(), "trace": job::trace_parent(), "cancelled": control::cancelled(),
     })
 }
 
@@ -155,47 +160,19 @@ fn beat_until_told() -> Ended {
 }
 
 /// `[["save", key, value], ["restore", key], …]`, and the answers in order.
-fn checkpoints(steps: &Value) -> Value {
-    let told = |result: Result<Value, HostError>| {
-        result.unwrap_or_else(|error| json!({"error": format!("{error:?}")}))
-    };
-    let steps = steps.as_array().unwrap().iter().map(|step| {
-        let key = step[1].as_str().unwrap_or_default();
-        match step[0].as_str().unwrap() {
-            "save" => told(checkpoint::save(key, step[2].as_str().unwrap()).map(|()| json!("saved"))),
-            "save-large" => {
-                let text = format!("\"{}\"", "x".repeat(step[2].as_u64().unwrap() as usize));
-                told(checkpoint::save(key, &text).map(|()| json!("saved")))
-            }
-            "restore" => told(checkpoint::restore(key).map(|value| json!(value))),
-            "keys" => told(checkpoint::keys().map(|keys| json!(keys))),
-            "delete" => told(checkpoint::delete(key).map(|()| json!("deleted"))),
-            "clear" => told(checkpoint::clear().map(|()| json!("cleared"))),
-            other => panic!("{other}"),
-        }
-    });
-    steps.collect()
+/// Five pauses of so many milliseconds, with a sign of life after each.
+fn beat_slowly(ms: u64) -> Value {
+    for _ in 0..5 {
+        sleep(ms);
+        control::heartbeat();
+    }
+    json!("awake")
 }
 
-/// Every function that needs a grant, and what it answers without one.
-fn denied() -> Value {
-    let told = |error: Option<HostError>| format!("{:?}", error.expect("not denied"));
-    let request = queue::Request {
-        handler: "x".into(),
-        input: "1".into(),
-        start: None,
-        priority: None,
-        max_attempts: None,
-        unique_key: None,
-    };
-    json!({
-        "context": [
-            told(context::get("k").err()), told(context::set("k", "1").err()),
-            told(context::delete("k").err()), told(context::keys().err()),
-        ],
-        "queue": [told(queue::enqueue(&request).err())],
-        "idempotency": [
-            told(idempotency::lookup("k").err()), told(idempotency::record("k", "1", None).err()),
-        ],
-    })
+/// Waits for a signal until somebody resumes the job; what it is resumed with is the result.
+fn wait_until_resumed() -> Ended {
+    match job::resumed_with() {
+        Some(payload) => Ok(Outcome::Success(Some(payload))),
+        None => Ok(Outcome::Wait(Wait { until: Wake::Signal("paid".into()), reason: None })),
+    }
 }

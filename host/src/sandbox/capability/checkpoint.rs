@@ -6,8 +6,6 @@ use crate::sandbox::limits::Limits;
 use std::collections::BTreeMap;
 use wasmtime::Result;
 
-const KEY_BYTES_MAX: usize = 256;
-
 /// What the job has saved. Only the attempt that holds the lease writes, so this copy is the truth for
 /// as long as the lease is; reading costs no round trip.
 #[derive(Debug)]
@@ -38,10 +36,7 @@ impl Checkpoints {
     }
 
     fn check(&self, key: &str, value: &str) -> std::result::Result<JsonText, HostError> {
-        if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains('\0') {
-            let why = format!("a key has 1 to {KEY_BYTES_MAX} bytes and no NUL");
-            return Err(HostError::Invalid(why));
-        }
+        super::keyed(key)?;
         let value = JsonText::parse_limited(value, self.value_bytes_max).map_err(|error| match error {
             JsonError::TooLarge { .. } => {
                 HostError::LimitExceeded(format!("the checkpoint value has {error}"))

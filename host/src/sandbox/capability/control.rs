@@ -10,6 +10,7 @@ const MESSAGE_CHARS_MAX: usize = 200;
 
 impl Host for AttemptState {
     async fn heartbeat(&mut self) -> Result<Told> {
+        self.control.beat();
         Ok(told(self.control.directive()))
     }
 
@@ -18,6 +19,7 @@ impl Host for AttemptState {
     }
 
     async fn progress(&mut self, percent: f32, message: Option<String>) -> Result<Told> {
+        self.control.beat();
         // NaN, which `clamp` would pass on, cannot be stored as JSON.
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
         let message =

@@ -3,28 +3,13 @@
 
 use crate::sandbox::attempt::AttemptState;
 use crate::sandbox::bindings::flowmonkey::jobs::types::HostError;
-use crate::sandbox::bindings::flowmonkey::jobs::{context, idempotency, queue};
+use crate::sandbox::bindings::flowmonkey::jobs::{idempotency, queue};
 use wasmtime::Result;
 
 type Answer<T> = Result<std::result::Result<T, HostError>>;
 
 fn denied<T>(grant: &str) -> Answer<T> {
-    Ok(Err(HostError::Denied(format!("this handler has no grant `{grant}`"))))
-}
-
-impl context::Host for AttemptState {
-    async fn get(&mut self, _: String) -> Answer<Option<String>> {
-        denied("context")
-    }
-    async fn set(&mut self, _: String, _: String) -> Answer<()> {
-        denied("context")
-    }
-    async fn delete(&mut self, _: String) -> Answer<()> {
-        denied("context")
-    }
-    async fn keys(&mut self) -> Answer<Vec<String>> {
-        denied("context")
-    }
+    Ok(Err(super::denied(grant)))
 }
 
 impl queue::Host for AttemptState {

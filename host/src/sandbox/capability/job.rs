@@ -32,6 +32,10 @@ impl Host for AttemptState {
         Ok(self.facts.max_attempts)
     }
 
+    async fn resumed_with(&mut self) -> Result<Option<String>> {
+        Ok(self.facts.resumed_with.as_ref().map(ToString::to_string))
+    }
+
     async fn deadline_ms(&mut self) -> Result<Option<u64>> {
         Ok(self.facts.deadline_ms)
     }

@@ -1,25 +1,28 @@
-use super::{PgStore, sql};
-use crate::job::{HISTORY_ENTRIES_MAX, Job, NewJob, Status};
+use super::{PgStore, listen, sql};
+use crate::job::{HISTORY_ENTRIES_MAX, Job, JsonText, NewJob, Status};
 use crate::store::recording::millis;
-use crate::store::{Changed, JobStore, ListFilter, RunnerRow, StoreError, new_job_id, row};
+use crate::store::{
+    Changed, Created, HandlerStats, JobStore, ListFilter, Notices, RetryFilter, RunnerRow, STATS_COUNT_MAX,
+    STATS_WINDOW, StoreError, row,
+};
 use async_trait::async_trait;
 use sqlx::Row;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
 use std::time::Duration;
+
+/// How many jobs one statement retries; a call goes on until there are none left.
+const RETRY_BATCH: i64 = 1000;
 
 #[async_trait]
 impl JobStore for PgStore {
-    async fn create(&self, job: NewJob) -> Result<Job, StoreError> {
-        job.check()?;
-        let query = sqlx::query(sql::CREATE)
-            .bind(new_job_id())
-            .bind(job.execution_id)
-            .bind(job.step_id)
-            .bind(job.handler)
-            .bind(job.input.as_str().to_owned())
-            .bind(i64::try_from(job.delay_ms).unwrap_or(i64::MAX))
-            .bind(i64::from(job.priority))
-            .bind(i64::from(job.max_attempts));
-        row::job(&self.call(query.fetch_one(&self.pool)).await?)
+    async fn create(&self, job: NewJob) -> Result<Created, StoreError> {
+        let mut created = self.create_many(vec![job]).await?;
+        created.pop().ok_or_else(|| StoreError::Internal("a created job is missing".into()))
+    }
+
+    async fn create_many(&self, jobs: Vec<NewJob>) -> Result<Vec<Created>, StoreError> {
+        self.create_on_pool(jobs).await
     }
 
     async fn get(&self, id: &str) -> Result<Option<Job>, StoreError> {
@@ -32,17 +35,12 @@ impl JobStore for PgStore {
             .bind(filter.status.map(Status::as_str))
             .bind(filter.handler.as_deref())
             .bind(filter.rows_max());
-        self.call(query.fetch_all(&self.pool)).await?.iter().map(row::job).collect()
-    }
-
-    async fn by_execution(&self, execution_id: &str) -> Result<Vec<Job>, StoreError> {
-        let query = sqlx::query(sql::BY_EXECUTION).bind(execution_id);
-        self.call(query.fetch_all(&self.pool)).await?.iter().map(row::job).collect()
+        self.rows(query).await?.iter().map(row::job).collect()
     }
 
     async fn find_stalled(&self, older_than: Duration, limit: u32) -> Result<Vec<Job>, StoreError> {
         let query = sqlx::query(sql::FIND_STALLED).bind(millis(older_than)).bind(i64::from(limit));
-        self.call(query.fetch_all(&self.pool)).await?.iter().map(row::job).collect()
+        self.rows(query).await?.iter().map(row::job).collect()
     }
 
     async fn cancel(&self, id: &str) -> Result<Changed, StoreError> {
@@ -52,17 +50,60 @@ impl JobStore for PgStore {
     }
 
     async fn retry(&self, id: &str) -> Result<Changed, StoreError> {
-        let done = self.call(sqlx::query(sql::RETRY).bind(id).execute(&self.pool)).await?;
+        let retried = sqlx::query(sql::RETRY).bind(id).fetch_all(&self.pool);
+        let retried = self.call(async { Ok(retried.await) }).await?;
+        match retried {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(Changed::KeyTaken),
+            retried => self.changed(id, retried?.len() as u64).await,
+        }
+    }
+
+    async fn retry_many(&self, filter: &RetryFilter) -> Result<u64, StoreError> {
+        let status = filter.status.unwrap_or(Status::Failed).as_str();
+        let mut retried = 0;
+        loop {
+            let query = sqlx::query(sql::RETRY_MANY).bind(status).bind(&filter.handler).bind(RETRY_BATCH);
+            let batch = self.rows(query).await?.len();
+            retried += batch as u64;
+            if batch < RETRY_BATCH as usize {
+                break;
+            }
+        }
+        for row in self.rows(sqlx::query(sql::KEYED).bind(status).bind(&filter.handler)).await? {
+            retried += u64::from(self.retry(row.try_get("id")?).await? == Changed::Yes);
+        }
+        Ok(retried)
+    }
+
+    async fn resume(&self, id: &str, payload: Option<&JsonText>) -> Result<Changed, StoreError> {
+        let query = sqlx::query(sql::RESUME).bind(id).bind(payload.map(JsonText::as_str));
+        let done = self.call(query.execute(&self.pool)).await?;
         self.changed(id, done.rows_affected()).await
     }
 
     async fn runners(&self, older_than: Duration) -> Result<Vec<RunnerRow>, StoreError> {
         let query = sqlx::query(sql::RUNNERS).bind(millis(older_than));
-        self.call(query.fetch_all(&self.pool)).await?.iter().map(row::runner).collect()
+        self.rows(query).await?.iter().map(row::runner).collect()
+    }
+
+    async fn stats(&self) -> Result<Vec<HandlerStats>, StoreError> {
+        let query = sqlx::query(sql::STATS).bind(i64::from(STATS_COUNT_MAX)).bind(millis(STATS_WINDOW));
+        self.rows(query).await?.iter().map(row::stats).collect()
+    }
+
+    async fn listen(&self) -> Result<Notices, StoreError> {
+        listen::listen(self).await
     }
 }
 
 impl PgStore {
+    pub(super) async fn rows(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        self.call(query.fetch_all(&self.pool)).await
+    }
+
     async fn changed(&self, id: &str, rows: u64) -> Result<Changed, StoreError> {
         if rows > 0 {
             return Ok(Changed::Yes);

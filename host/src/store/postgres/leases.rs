@@ -3,7 +3,8 @@ use crate::job::{HISTORY_ENTRIES_MAX, Lease};
 use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
 use crate::store::row;
 use crate::store::{
-    ClaimRequest, Claimed, LeaseState, LeaseStore, Reaped, Recorded, Recording, RunnerRow, StoreError,
+    Claim, ClaimRequest, HandlerPlaces, LeaseState, LeaseStore, Reaped, Recorded, Recording, Retention,
+    RunnerRow, StoreError,
 };
 use async_trait::async_trait;
 use sqlx::Row;
@@ -11,26 +12,32 @@ use std::time::Duration;
 
 #[async_trait]
 impl LeaseStore for PgStore {
-    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
         if request.handlers.is_empty() || request.limit == 0 {
-            return Ok(Vec::new());
+            return Ok(Claim::default());
         }
+        let handlers: Vec<&str> = request.handlers.iter().map(|one| one.handler.as_str()).collect();
+        let places =
+            |one: &HandlerPlaces| i32::try_from(one.places.unwrap_or(request.limit)).unwrap_or(i32::MAX);
         let query = sqlx::query(sql::CLAIM)
             .bind(&request.runner_id)
-            .bind(&request.handlers)
-            .bind(i64::from(request.limit));
-        row::claimed_in_order(&self.call(query.fetch_all(&self.pool)).await?)
+            .bind(handlers)
+            .bind(request.handlers.iter().map(places).collect::<Vec<_>>())
+            .bind(i32::try_from(request.limit).unwrap_or(i32::MAX))
+            .bind(i32::try_from(request.heartbeat_interval.as_millis()).unwrap_or(i32::MAX));
+        let rows = self.rows(query).await?;
+        // One row without a job says whether there is more, too.
+        let more = rows.first().map(|row| row.try_get("more")).transpose()?.unwrap_or(false);
+        let jobs = rows.iter().filter(|row| row.try_get::<&str, _>("id").is_ok());
+        Ok(Claim { jobs: jobs.map(row::claimed).collect::<Result<_, _>>()?, more })
     }
 
     async fn heartbeat(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError> {
-        if leases.is_empty() {
-            return Ok(Vec::new());
-        }
-        let jobs: Vec<&str> = leases.iter().map(|lease| lease.job_id.as_str()).collect();
-        let instances: Vec<&str> = leases.iter().map(|lease| lease.instance_id.as_str()).collect();
-        let query = sqlx::query(sql::HEARTBEAT).bind(jobs).bind(instances);
-        let rows = self.call(query.fetch_all(&self.pool)).await?;
-        rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
+        self.states(sql::HEARTBEAT, leases).await
+    }
+
+    async fn lease_states(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError> {
+        self.states(sql::LEASE_STATES, leases).await
     }
 
     async fn record(&self, recordings: &[Recording]) -> Result<Vec<Recorded>, StoreError> {
@@ -55,7 +62,7 @@ impl LeaseStore for PgStore {
             .bind(column(|row| Some(&row.usage)))
             .bind(column(|row| row.progress.as_deref()))
             .bind(HISTORY_ENTRIES_MAX as i32);
-        let answers = self.call(query.fetch_all(&self.pool)).await?;
+        let answers = self.rows(query).await?;
         let recorded = |written| if written { Recorded::Written } else { Recorded::LeaseLost };
         answers.iter().map(|answer| Ok(recorded(answer.try_get("written")?))).collect()
     }
@@ -66,7 +73,16 @@ impl LeaseStore for PgStore {
             .bind(i64::from(limit))
             .bind(stalled_error())
             .bind(HISTORY_ENTRIES_MAX as i32);
-        self.call(query.fetch_all(&self.pool)).await?.iter().map(row::reaped).collect()
+        self.rows(query).await?.iter().map(row::reaped).collect()
+    }
+
+    async fn purge(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError> {
+        let query = sqlx::query(sql::PURGE)
+            .bind(retention.completed.map(millis))
+            .bind(retention.failed.map(millis))
+            .bind(retention.cancelled.map(millis))
+            .bind(i64::from(limit));
+        Ok(self.call(query.execute(&self.pool)).await?.rows_affected())
     }
 
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
@@ -77,5 +93,17 @@ impl LeaseStore for PgStore {
     async fn withdraw(&self, runner_id: &str) -> Result<(), StoreError> {
         let query = sqlx::query(sql::WITHDRAW).bind(runner_id);
         self.call(query.execute(&self.pool)).await.map(drop)
+    }
+}
+
+impl PgStore {
+    async fn states(&self, statement: &'static str, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError> {
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jobs: Vec<&str> = leases.iter().map(|lease| lease.job_id.as_str()).collect();
+        let instances: Vec<&str> = leases.iter().map(|lease| lease.instance_id.as_str()).collect();
+        let rows = self.rows(sqlx::query(statement).bind(jobs).bind(instances)).await?;
+        rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
     }
 }

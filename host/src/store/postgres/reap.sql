@@ -1,19 +1,32 @@
 -- $1 threshold in ms, $2 limit, $3 error, $4 how many history entries a job keeps
--- A row that beats or is recorded while this waits is read again under its lock, and left alone.
+-- A row that beats or is recorded while this waits is read again under its lock, and left alone. No runner
+-- is taken from before it has missed three of its own beats, which is FlowMonkey's rule.
 with stalled as (
     select id
     from fm_jobs
     where status = 'running' and heartbeat_at < fm_now_ms() - $1
+        and heartbeat_at < fm_now_ms() - 3 * heartbeat_ms::bigint
     order by heartbeat_at, id
     limit $2
     for update skip locked
+), reaped as (
+    update fm_jobs as job
+    set status = case when job.attempts >= job.max_attempts then 'failed' else 'pending' end,
+        error = $3::text::jsonb, run_at = fm_now_ms(), updated_at = fm_now_ms(),
+        history = case when jsonb_array_length(job.history) >= $4 then job.history - 0 else job.history end
+            || jsonb_build_object('attempt', job.attempts, 'instance_id', coalesce(job.instance_id, ''),
+                'runner_id', job.runner_id, 'outcome', 'stalled', 'error', $3::text::jsonb,
+                'at', fm_now_ms())
+    from stalled
+    where job.id = stalled.id
+    returning job.id, job.instance_id, job.attempts, job.handler, job.runner_id, job.status,
+        job.execution_id, job.step_id
+), failed as (
+    update fm_executions as execution
+    set status = 'failed', wake_at = null, updated_at = fm_now_ms(),
+        error = $3::text::jsonb || jsonb_build_object('jobId', reaped.id, 'stepId', reaped.step_id)
+    from reaped
+    where reaped.status = 'failed' and execution.id = reaped.execution_id
+        and execution.status = 'waiting' and execution.current_step = reaped.step_id
 )
-update fm_jobs as job
-set status = case when job.attempts >= job.max_attempts then 'failed' else 'pending' end,
-    error = $3::text::jsonb, run_at = fm_now_ms(), updated_at = fm_now_ms(),
-    history = case when jsonb_array_length(job.history) >= $4 then job.history - 0 else job.history end
-        || jsonb_build_object('attempt', job.attempts, 'instance_id', coalesce(job.instance_id, ''),
-            'runner_id', job.runner_id, 'outcome', 'stalled', 'error', $3::text::jsonb, 'at', fm_now_ms())
-from stalled
-where job.id = stalled.id
-returning job.id, job.instance_id, job.handler, job.runner_id, job.status
+select id, instance_id, attempts::bigint, handler, runner_id, status from reaped

@@ -1,8 +1,10 @@
 //! Every statement of this engine. A test prepares each against a migrated database.
 
 /// Name and text, in the order in which they are applied.
-pub(super) const MIGRATIONS: &[(&str, &str)] =
-    &[("jobs", include_str!("../../../../migrations/postgres/0001_jobs.sql"))];
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
+    ("jobs", include_str!("../../../../migrations/postgres/0001_jobs.sql")),
+    ("life", include_str!("../../../../migrations/postgres/0002_life.sql")),
+];
 
 /// How many migrations the database has.
 pub(super) const SCHEMA_VERSION: &str = include_str!("schema_version.sql");
@@ -20,20 +22,45 @@ statements! {
     ANNOUNCE = "announce.sql";
     BY_EXECUTION = "by_execution.sql";
     CANCEL = "cancel.sql";
+    CANCEL_EXECUTION = "cancel_execution.sql";
     CLAIM = "claim.sql";
     CLEAR_CHECKPOINTS = "clear_checkpoints.sql";
+    CONTEXT_KEYS = "context_keys.sql";
+    CONTEXT_VALUE = "context_value.sql";
     CREATE = "create.sql";
     DELETE_CHECKPOINT = "delete_checkpoint.sql";
+    DELETE_CONTEXT = "delete_context.sql";
+    DUE_SCHEDULES = "due_schedules.sql";
+    EXECUTION = "execution.sql";
     FIND_STALLED = "find_stalled.sql";
+    FIRE = "fire.sql";
     GET = "get.sql";
     HEARTBEAT = "heartbeat.sql";
+    HOLDERS = "holders.sql";
+    KEYED = "keyed.sql";
+    LEASE_STATES = "lease_states.sql";
     LIST = "list.sql";
+    LOCK_JOBS_OF_EXECUTION = "lock_jobs_of_execution.sql";
+    LOCK_LEASE = "lock_lease.sql";
+    NOW = "now.sql";
+    PAUSE_SCHEDULE = "pause_schedule.sql";
+    PING = "ping.sql";
     PROGRESS = "progress.sql";
+    PURGE = "purge.sql";
+    PUT_SCHEDULE = "put_schedule.sql";
     REAP = "reap.sql";
     RECORD = "record.sql";
+    REMOVE_SCHEDULE = "remove_schedule.sql";
+    RESUME = "resume.sql";
+    RESUME_SCHEDULE = "resume_schedule.sql";
     RETRY = "retry.sql";
+    RETRY_MANY = "retry_many.sql";
     RUNNERS = "runners.sql";
     SAVE_CHECKPOINT = "save_checkpoint.sql";
+    SCHEDULE = "schedule.sql";
+    SCHEDULES = "schedules.sql";
+    SET_CONTEXT = "set_context.sql";
+    STATS = "stats.sql";
     STATUS = "status.sql";
     WITHDRAW = "withdraw.sql";
 }

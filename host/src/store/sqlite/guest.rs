@@ -1,7 +1,7 @@
 use super::{SqliteStore, sql};
 use crate::job::{JsonText, Lease, Progress};
 use crate::store::recording::to_json;
-use crate::store::{GuestStore, StoreError};
+use crate::store::{ContextFault, GuestStore, StoreError};
 use async_trait::async_trait;
 use sqlx::Row;
 use std::collections::BTreeMap;
@@ -33,6 +33,28 @@ impl GuestStore for SqliteStore {
             sqlx::query(sql::PROGRESS).bind(&lease.job_id).bind(&lease.instance_id).bind(to_json(progress));
         let done = query.execute(&self.writer).await?;
         if done.rows_affected() == 0 { Err(StoreError::LeaseLost) } else { Ok(()) }
+    }
+
+    async fn context_value(&self, lease: &Lease, key: &str) -> Result<Option<JsonText>, ContextFault> {
+        Ok(self.read_context(lease).await?.remove(key))
+    }
+
+    async fn context_keys(&self, lease: &Lease) -> Result<Vec<String>, ContextFault> {
+        Ok(self.read_context(lease).await?.into_keys().collect())
+    }
+
+    async fn set_context(&self, lease: &Lease, key: &str, value: &JsonText) -> Result<(), ContextFault> {
+        self.change_context(lease, |context| {
+            context.insert(key.to_owned(), value.clone());
+        })
+        .await
+    }
+
+    async fn delete_context(&self, lease: &Lease, key: &str) -> Result<(), ContextFault> {
+        self.change_context(lease, |context| {
+            context.remove(key);
+        })
+        .await
     }
 }
 

@@ -1,9 +1,11 @@
+use super::executions::{End, tell_execution};
 use super::{SqliteStore, sql};
-use crate::job::{HISTORY_ENTRIES_MAX, Lease};
+use crate::job::{HISTORY_ENTRIES_MAX, Lease, Status};
 use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
 use crate::store::row;
 use crate::store::{
-    ClaimRequest, Claimed, LeaseState, LeaseStore, Reaped, Recorded, Recording, RunnerRow, StoreError,
+    Claim, ClaimRequest, HandlerPlaces, JobStore, LeaseState, LeaseStore, Notice, Reaped, Recorded,
+    Recording, Retention, RunnerRow, StoreError,
 };
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
@@ -11,28 +13,43 @@ use std::time::Duration;
 
 #[async_trait]
 impl LeaseStore for SqliteStore {
-    async fn claim(&self, request: &ClaimRequest) -> Result<Vec<Claimed>, StoreError> {
-        if request.handlers.is_empty() || request.limit == 0 {
-            return Ok(Vec::new());
+    async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
+        let places = |one: &HandlerPlaces| one.places.unwrap_or(request.limit).min(request.limit);
+        let wanted: Vec<_> = request.handlers.iter().map(|one| (&one.handler, places(one))).collect();
+        let wanted = to_json(&wanted);
+        let is_due = sqlx::query(sql::IS_DUE).bind(&wanted).fetch_one(&self.readers).await?;
+        if request.limit == 0 || !is_due.try_get::<bool, _>("due")? {
+            return Ok(Claim::default());
         }
         let query = sqlx::query(sql::CLAIM)
             .bind(&request.runner_id)
-            .bind(to_json(&request.handlers))
-            .bind(request.limit);
-        row::claimed_in_order(&query.fetch_all(&self.writer).await?)
+            .bind(wanted)
+            .bind(request.limit)
+            .bind(i32::try_from(request.heartbeat_interval.as_millis()).unwrap_or(i32::MAX));
+        let rows = query.fetch_all(&self.writer).await?;
+        let mut jobs = rows.iter().map(row::claimed).collect::<Result<Vec<_>, _>>()?;
+        // `returning` promises no order.
+        jobs.sort_by(|a, b| {
+            (a.priority, a.run_at, &a.lease.job_id).cmp(&(b.priority, b.run_at, &b.lease.job_id))
+        });
+        Ok(Claim { more: jobs.len() >= request.limit as usize, jobs })
     }
 
     async fn heartbeat(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError> {
         if leases.is_empty() {
             return Ok(Vec::new());
         }
-        let pairs: Vec<_> = leases.iter().map(|lease| (&lease.job_id, &lease.instance_id)).collect();
-        let pairs = to_json(&pairs);
+        let pairs = pairs(leases);
         let mut transaction = self.begin().await?;
         sqlx::query(sql::HEARTBEAT).bind(&pairs).execute(&mut *transaction).await?;
-        let rows = sqlx::query(sql::LEASE_STATES).bind(&pairs).fetch_all(&mut *transaction).await?;
+        let states = states(&mut transaction, &pairs).await?;
         transaction.commit().await?;
-        rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
+        Ok(states)
+    }
+
+    async fn lease_states(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        states(&mut connection, &pairs(leases)).await
     }
 
     async fn record(&self, recordings: &[Recording]) -> Result<Vec<Recorded>, StoreError> {
@@ -45,16 +62,48 @@ impl LeaseStore for SqliteStore {
             answers.push(record_one(&mut transaction, RecordingRow::new(recording)).await?);
         }
         transaction.commit().await?;
+        if recordings.iter().any(|recording| recording.transition.leads_to() == Status::Pending) {
+            self.tell(Notice::Changed);
+        }
         Ok(answers)
     }
 
     async fn reap(&self, older_than: Duration, limit: u32) -> Result<Vec<Reaped>, StoreError> {
+        // A reaper that finds nothing writes nothing.
+        if self.find_stalled(older_than, 1).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut transaction = self.begin().await?;
         let query = sqlx::query(sql::REAP)
             .bind(millis(older_than))
             .bind(limit)
             .bind(stalled_error())
             .bind(HISTORY_ENTRIES_MAX);
-        query.fetch_all(&self.writer).await?.iter().map(row::reaped).collect()
+        let rows = query.fetch_all(&mut *transaction).await?;
+        let reaped = rows.iter().map(row::reaped).collect::<Result<Vec<_>, _>>()?;
+        for (row, taken) in rows.iter().zip(&reaped) {
+            let end = End {
+                job_id: &taken.lease.job_id,
+                execution_id: row.try_get("execution_id")?,
+                step_id: row.try_get("step_id")?,
+                status: taken.status,
+                result: None,
+                error: stalled_error(),
+            };
+            tell_execution(&mut transaction, end).await?;
+        }
+        transaction.commit().await?;
+        self.tell(Notice::Changed);
+        Ok(reaped)
+    }
+
+    async fn purge(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError> {
+        let query = sqlx::query(sql::PURGE)
+            .bind(retention.completed.map(millis))
+            .bind(retention.failed.map(millis))
+            .bind(retention.cancelled.map(millis))
+            .bind(limit);
+        Ok(query.execute(&self.writer).await?.rows_affected())
     }
 
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
@@ -67,24 +116,42 @@ impl LeaseStore for SqliteStore {
     }
 }
 
+fn pairs(leases: &[Lease]) -> String {
+    to_json(&leases.iter().map(|lease| (&lease.job_id, &lease.instance_id)).collect::<Vec<_>>())
+}
+
+async fn states(connection: &mut SqliteConnection, pairs: &str) -> Result<Vec<LeaseState>, StoreError> {
+    let rows = sqlx::query(sql::LEASE_STATES).bind(pairs).fetch_all(connection).await?;
+    rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
+}
+
 async fn record_one(connection: &mut SqliteConnection, row: RecordingRow) -> Result<Recorded, StoreError> {
-    let done = sqlx::query(sql::RECORD)
+    let written = sqlx::query(sql::RECORD)
         .bind(&row.job_id)
         .bind(&row.instance_id)
         .bind(row.status.as_str())
         .bind(row.outcome)
-        .bind(row.result)
-        .bind(row.error)
+        .bind(&row.result)
+        .bind(&row.error)
         .bind(row.delay_ms)
         .bind(row.at_ms)
         .bind(row.refund)
-        .bind(row.waiting)
-        .bind(row.usage)
-        .bind(row.progress)
+        .bind(&row.waiting)
+        .bind(&row.usage)
+        .bind(&row.progress)
         .bind(HISTORY_ENTRIES_MAX)
-        .execute(&mut *connection)
+        .fetch_all(&mut *connection)
         .await?;
-    if done.rows_affected() > 0 {
+    if let Some(written) = written.first() {
+        let end = End {
+            job_id: &row.job_id,
+            execution_id: written.try_get("execution_id")?,
+            step_id: written.try_get("step_id")?,
+            status: row.status,
+            result: row.result,
+            error: row.error,
+        };
+        tell_execution(connection, end).await?;
         return Ok(Recorded::Written);
     }
     let query = sqlx::query(sql::RECORDED).bind(&row.job_id).bind(&row.instance_id).bind(row.outcome);

@@ -11,7 +11,8 @@ where id in (
     select id
     from fm_jobs
     where status = 'running' and heartbeat_at < (select now from fm_clock) - ?1
+        and heartbeat_at < (select now from fm_clock) - 3 * heartbeat_ms
     order by heartbeat_at, id
     limit ?2
 )
-returning id, instance_id, handler, runner_id, status
+returning id, instance_id, attempts, handler, runner_id, status, execution_id, step_id

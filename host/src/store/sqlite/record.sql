@@ -6,10 +6,13 @@ set status = ?3, result = ?5, error = ?6,
         when ?3 <> 'pending' then run_at
         when ?8 is not null then min(?8, (select now from fm_clock) + ?7)
         else (select now from fm_clock) + ?7 end,
-    attempts = attempts - ?9, waiting = ?10, progress = coalesce(?12, progress),
+    attempts = attempts - ?9, waiting = ?10, waits = waits + (?4 = 'waiting'),
+    resumed_with = case when ?3 = 'pending' and ?4 <> 'waiting' then resumed_with end,
+    progress = coalesce(?12, progress),
     updated_at = (select now from fm_clock),
     history = json_insert(
         case when json_array_length(history) >= ?13 then json_remove(history, '$[0]') else history end,
         '$[#]', json_object('attempt', attempts, 'instance_id', instance_id, 'runner_id', runner_id,
             'outcome', ?4, 'error', json(?6), 'usage', json(?11), 'at', (select now from fm_clock)))
 where id = ?1 and instance_id = ?2 and status = 'running'
+returning execution_id, step_id

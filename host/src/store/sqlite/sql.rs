@@ -1,8 +1,10 @@
 //! Every statement of this engine. A test prepares each against a migrated database.
 
 /// Name and text, in the order in which they are applied.
-pub(super) const MIGRATIONS: &[(&str, &str)] =
-    &[("jobs", include_str!("../../../../migrations/sqlite/0001_jobs.sql"))];
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
+    ("jobs", include_str!("../../../../migrations/sqlite/0001_jobs.sql")),
+    ("life", include_str!("../../../../migrations/sqlite/0002_life.sql")),
+];
 
 /// How many migrations the database has.
 pub(super) const SCHEMA_VERSION: &str = include_str!("schema_version.sql");
@@ -20,21 +22,48 @@ statements! {
     ANNOUNCE = "announce.sql";
     BY_EXECUTION = "by_execution.sql";
     CANCEL = "cancel.sql";
+    CANCEL_EXECUTION = "cancel_execution.sql";
     CHECKPOINT = "checkpoint.sql";
     CLAIM = "claim.sql";
     CREATE = "create.sql";
+    DATA_VERSION = "data_version.sql";
+    DUE_SCHEDULES = "due_schedules.sql";
+    EXECUTION = "execution.sql";
+    FAIL_EXECUTION = "fail_execution.sql";
     FIND_STALLED = "find_stalled.sql";
+    FIRE = "fire.sql";
     GET = "get.sql";
     HEARTBEAT = "heartbeat.sql";
+    HOLDER = "holder.sql";
+    IS_DUE = "is_due.sql";
+    KEYED = "keyed.sql";
     LEASE_STATES = "lease_states.sql";
+    LEASED_CONTEXT = "leased_context.sql";
     LIST = "list.sql";
+    MOVE_SCHEDULE = "move_schedule.sql";
+    NOW = "now.sql";
+    PAUSE_SCHEDULE = "pause_schedule.sql";
     PROGRESS = "progress.sql";
+    PURGE = "purge.sql";
+    PUT_SCHEDULE = "put_schedule.sql";
     REAP = "reap.sql";
-    RECORDED = "recorded.sql";
     RECORD = "record.sql";
+    RECORDED = "recorded.sql";
+    REMOVE_SCHEDULE = "remove_schedule.sql";
+    REOPEN_EXECUTION = "reopen_execution.sql";
+    RESUME = "resume.sql";
+    RESUME_SCHEDULE = "resume_schedule.sql";
     RETRY = "retry.sql";
+    RETRY_MANY = "retry_many.sql";
     RUNNERS = "runners.sql";
+    SCHEDULE = "schedule.sql";
+    SCHEDULES = "schedules.sql";
     SET_CHECKPOINT = "set_checkpoint.sql";
+    SET_CONTEXT = "set_context.sql";
+    STATS = "stats.sql";
     STATUS = "status.sql";
+    TAKE_PERIOD = "take_period.sql";
+    WAITING_CONTEXT = "waiting_context.sql";
+    WAKE_EXECUTION = "wake_execution.sql";
     WITHDRAW = "withdraw.sql";
 }

@@ -1,0 +1,132 @@
+use super::HandlerSettings;
+use crate::job::RetryPolicy;
+use crate::sandbox::{Grants, Limits, Metering};
+use crate::units::{Fuel, Size, Span};
+use std::num::NonZeroU32;
+
+/// The file beside a handler's code that says what it may use. What is absent takes the runner's settings.
+pub(super) const FILE_NAME: &str = "handler.toml";
+
+/// `handler.toml` as it is written; unknown keys are errors.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Manifest {
+    /// The handler's name; else its folder's.
+    pub(super) name: Option<String>,
+    /// For people.
+    description: Option<String>,
+    concurrency: Option<NonZeroU32>,
+    waits_max: Option<u32>,
+    limits: ManifestLimits,
+    retry: ManifestRetry,
+    grants: Option<Grants>,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct ManifestLimits {
+    fuel: Option<Fuel>,
+    timeout: Option<Span>,
+    heartbeat_timeout: Option<Span>,
+    memory: Option<Size>,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct ManifestRetry {
+    base: Option<Span>,
+    factor: Option<f64>,
+    cap: Option<Span>,
+}
+
+impl Manifest {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// What it comes to over the runner's settings.
+    pub(super) fn settings(&self, defaults: HandlerSettings) -> Result<HandlerSettings, String> {
+        let (limits, retry) = (&self.limits, &self.retry);
+        let (fuel, metering) = match limits.fuel {
+            Some(Fuel(None)) => (defaults.limits.fuel, Metering::Unlimited),
+            Some(Fuel(Some(fuel))) => (fuel, Metering::Fuel),
+            None => (defaults.limits.fuel, defaults.metering),
+        };
+        let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
+        let heartbeat_timeout = limits.heartbeat_timeout.map(|span| span.0);
+        let settings = HandlerSettings {
+            limits: Limits {
+                fuel,
+                wall_max: span(limits.timeout, defaults.limits.wall_max),
+                heartbeat_timeout: heartbeat_timeout.or(defaults.limits.heartbeat_timeout),
+                memory_bytes_max: limits.memory.map_or(defaults.limits.memory_bytes_max, |size| size.0),
+                ..defaults.limits
+            },
+            retry: RetryPolicy {
+                base: span(retry.base, defaults.retry.base),
+                factor: retry.factor.unwrap_or(defaults.retry.factor),
+                cap: span(retry.cap, defaults.retry.cap),
+            },
+            metering,
+            concurrency: self.concurrency.or(defaults.concurrency),
+            waits_max: self.waits_max.unwrap_or(defaults.waits_max),
+            grants: self.grants.unwrap_or(defaults.grants),
+        };
+        settings.retry.check()?;
+        if settings.limits.wall_max.is_zero() || heartbeat_timeout.is_some_and(|time| time.is_zero()) {
+            return Err("timeout and heartbeat-timeout must be above zero".into());
+        }
+        if settings.limits.memory_bytes_max > defaults.limits.memory_bytes_max {
+            let max = bytesize::ByteSize(defaults.limits.memory_bytes_max as u64).display().iec();
+            return Err(format!("memory is over the runner's own limit of {max}: raise memory-max there"));
+        }
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn settings(toml: &str) -> Result<HandlerSettings, String> {
+        Manifest::parse(toml)?.settings(HandlerSettings::default())
+    }
+
+    #[test]
+    fn what_is_written_wins_over_the_runners_settings() {
+        let text = "concurrency = 2\nwaits-max = 7\n[limits]\nfuel = 'unlimited'\ntimeout = '5m'\n\
+            heartbeat-timeout = '3s'\nmemory = '1MiB'\n[retry]\nbase = '2s'\n[grants]\ncontext = true";
+        let settings = settings(text).unwrap();
+        assert_eq!(settings.limits.wall_max, Duration::from_secs(300));
+        assert_eq!(settings.limits.heartbeat_timeout, Some(Duration::from_secs(3)));
+        assert_eq!((settings.limits.memory_bytes_max, settings.metering), (1 << 20, Metering::Unlimited));
+        assert_eq!((settings.retry.base.as_secs(), settings.retry.factor), (2, 2.0));
+        assert_eq!((settings.concurrency.map(NonZeroU32::get), settings.waits_max), (Some(2), 7));
+        assert!(settings.grants.context);
+    }
+
+    #[test]
+    fn nothing_written_changes_nothing() {
+        let settings = settings("description = 'x'").unwrap();
+        assert_eq!(settings.limits, Limits::default());
+        assert_eq!((settings.grants, settings.concurrency), (Grants::default(), None));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        let table = [
+            ("concurency = 2", "unknown field `concurency`"),
+            ("concurrency = 0", "nonzero"),
+            ("[grants]\nnetwork = true", "unknown field `network`"),
+            ("[limits]\ntimeout = '0s'", "above zero"),
+            ("[limits]\nfuel = '0'", "above zero"),
+            ("[limits]\nmemory = '1GiB'", "over the runner's own limit of 128.0 MiB"),
+            ("[retry]\nfactor = 0.5", "factor"),
+        ];
+        for (toml, expected) in table {
+            let error = settings(toml).unwrap_err();
+            assert!(error.contains(expected), "{toml}: {error}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use super::{Outage, Phase, Shared};
+use crate::store::{Notice, Notices};
+use crate::telemetry;
+use std::sync::Arc;
+use std::time::Duration;
+
+const BACKOFF_MIN: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// Heeds the store's notices until the runner is over. Without them everything works, at the pace of the
+/// poll interval and the heartbeat.
+pub(super) async fn listen_repeatedly(shared: Arc<Shared>) {
+    let outage = Outage::of("listen");
+    let mut pause = BACKOFF_MIN;
+    loop {
+        let heard = tokio::select! {
+            () = shared.reached(Phase::Over) => return,
+            heard = listen(&shared, &outage) => heard,
+        };
+        // A line that worked is tried again soon; one that never did, such as through a transaction
+        // pooler, less and less often.
+        pause = if heard { BACKOFF_MIN } else { (pause * 2).min(BACKOFF_MAX) };
+        tokio::select! {
+            () = shared.reached(Phase::Over) => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Returns when the line is dead, and whether anything came over it.
+async fn listen(shared: &Shared, outage: &Outage) -> bool {
+    let opened = shared.store.listen().await;
+    outage.note(shared, &opened);
+    let Ok(mut notices) = opened else { return false };
+    // What came before the line was open is not told.
+    shared.wake.notify_one();
+    shared.look.notify_one();
+    let heard = heed_all(shared, &mut notices).await;
+    telemetry::listener_lost(&shared.settings.runner_id, shared.settings.poll_interval);
+    heard
+}
+
+async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
+    let mut heard = false;
+    while let Some(notice) = notices.next().await {
+        heard = true;
+        match notice {
+            Notice::Due { handler } if shared.catalog.resolve(&handler).is_some() => shared.wake.notify_one(),
+            Notice::Due { .. } => {}
+            Notice::Cancelled { job_id } => {
+                if shared.active().keys().any(|lease| lease.job_id == job_id) {
+                    shared.look.notify_one();
+                }
+            }
+            Notice::Changed => {
+                shared.wake.notify_one();
+                shared.look.notify_one();
+            }
+        }
+    }
+    heard
+}

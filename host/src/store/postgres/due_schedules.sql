@@ -1,0 +1,7 @@
+-- $1 limit
+select name, cron, time_zone, handler, input::text, priority::bigint, max_attempts::bigint, missed,
+    missed_max::bigint, paused::int::bigint as paused, next_at, last_at
+from fm_schedules
+where not paused and next_at <= fm_now_ms()
+order by next_at, name
+limit $1

@@ -1,0 +1,1 @@
+select fm_now_ms() as now

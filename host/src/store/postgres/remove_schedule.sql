@@ -1,0 +1,1 @@
+delete from fm_schedules where name = $1

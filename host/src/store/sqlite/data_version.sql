@@ -1,0 +1,2 @@
+-- Changes when another connection, of this or another program, has written.
+pragma data_version

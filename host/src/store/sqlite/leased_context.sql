@@ -1,0 +1,5 @@
+-- ?1 job id, ?2 instance; no row when the lease is lost
+select job.execution_id, execution.context
+from fm_jobs as job
+left join fm_executions as execution on execution.id = job.execution_id
+where job.id = ?1 and job.instance_id = ?2 and job.status = 'running'
