@@ -3,5 +3,7 @@
 mod bad_input;
 mod databases;
 mod jobs;
+mod life;
+mod schedules;
 mod serving;
 mod waiting;

@@ -30,7 +30,7 @@ macro_rules! on_both_stores {
 }
 pub(crate) use on_both_stores;
 
-/// The four examples; guests may go on for as long as the test wants.
+/// The examples and the probe; guests may go on for as long as the test wants.
 pub(crate) fn catalog(attempts_max: u32) -> Arc<Catalog> {
     let limits = Limits { wall_max: Duration::from_secs(600), ..Limits::default() };
     let retry = RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() };
@@ -45,7 +45,7 @@ pub(crate) fn with_settings(attempts_max: u32, settings: HandlerSettings) -> Arc
     let threads = NonZeroU32::new(2).unwrap();
     let config = SandboxConfig { attempts_max, threads, ..SandboxConfig::default() };
     let catalog = Catalog::new(Arc::new(Sandbox::new(&config).unwrap()));
-    for name in ["email-send", "report-generate", "flaky", "spin"] {
+    for name in ["email-send", "report-generate", "flaky", "spin", "probe"] {
         catalog.load(name, &guests::example(name), settings).unwrap();
     }
     Arc::new(catalog)

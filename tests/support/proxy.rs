@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub struct Proxy {
     address: SocketAddr,
     whole: watch::Sender<bool>,
+    /// Connections that are older than this pass nothing any more.
+    forgotten: watch::Sender<usize>,
     refused: Arc<AtomicUsize>,
 }
 
@@ -20,8 +22,10 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (whole, watched) = watch::channel(true);
         let refused = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(accept(listener, server, watched, refused.clone()));
-        Proxy { address, whole, refused }
+        let forgotten = watch::Sender::new(0);
+        let wire = Wire { server, whole: watched, forgotten: forgotten.subscribe() };
+        tokio::spawn(accept(listener, wire, refused.clone()));
+        Proxy { address, whole, forgotten, refused }
     }
 
     /// The URL with this proxy's address in the place of the server's.
@@ -40,6 +44,12 @@ impl Proxy {
         self.whole.send_replace(true);
     }
 
+    /// Forgets the connections there are, as a firewall does: nobody is told, and nothing comes through.
+    /// New ones work.
+    pub fn forget(&self) {
+        self.forgotten.send_modify(|age| *age += 1);
+    }
+
     /// How many connections were refused so far.
     pub fn refused(&self) -> usize {
         self.refused.load(Ordering::SeqCst)
@@ -54,25 +64,31 @@ pub fn server_of(url: &str) -> SocketAddr {
     std::net::ToSocketAddrs::to_socket_addrs(&with_port).unwrap().next().unwrap()
 }
 
-async fn accept(
-    listener: TcpListener,
+#[derive(Clone)]
+struct Wire {
     server: SocketAddr,
     whole: watch::Receiver<bool>,
-    refused: Arc<AtomicUsize>,
-) {
+    forgotten: watch::Receiver<usize>,
+}
+
+async fn accept(listener: TcpListener, wire: Wire, refused: Arc<AtomicUsize>) {
     while let Ok((client, _)) = listener.accept().await {
-        if *whole.borrow() {
-            tokio::spawn(pass(client, server, whole.clone()));
+        if *wire.whole.borrow() {
+            tokio::spawn(pass(client, wire.clone()));
         } else {
             refused.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
 
-async fn pass(mut client: TcpStream, server: SocketAddr, mut whole: watch::Receiver<bool>) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
+async fn pass(mut client: TcpStream, mut wire: Wire) {
+    let Ok(mut server) = TcpStream::connect(wire.server).await else { return };
+    let age = *wire.forgotten.borrow();
     tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-        _ = whole.wait_for(|whole| !whole) => {}
+        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
+        _ = wire.whole.wait_for(|whole| !whole) => return,
+        _ = wire.forgotten.wait_for(|forgotten| *forgotten > age) => {}
     }
+    // Both ends stay open, so that neither hears of it.
+    let _ = wire.whole.wait_for(|whole| !whole).await;
 }

@@ -81,8 +81,9 @@ fn begin(shared: &Arc<Shared>, jobs: Vec<Claimed>, recordings: &mpsc::Sender<Fin
     }
 }
 
-/// Doubles from the poll interval, or a tenth of a second, up to a bound.
+/// Doubles from the poll interval up to a bound. A long poll interval relies on notices, which do not come
+/// while the database is away either; so the first pause is at most a second.
 fn backoff(failures: u32, poll_interval: Duration) -> Duration {
-    let base = poll_interval.max(Duration::from_millis(100));
-    base.saturating_mul(1 << (failures - 1).min(8)).min(BACKOFF_MAX.max(poll_interval))
+    let base = poll_interval.clamp(Duration::from_millis(100), Duration::from_secs(1));
+    base.saturating_mul(1 << (failures - 1).min(8)).min(BACKOFF_MAX)
 }

@@ -1,0 +1,99 @@
+//! A runner that has nothing to do hears of jobs instead of asking for them.
+
+use crate::fleet::{self, MAIL, enqueue, on_both_stores, wait_for_status};
+use flowmonkey_jobs::job::Status;
+use flowmonkey_jobs::runner::Runner;
+use flowmonkey_jobs::store::{PgStore, SharedStore, SqliteStore};
+use flowmonkey_tests::cluster::EmptyPostgres;
+use flowmonkey_tests::database::{Database, Fixture};
+use flowmonkey_tests::proxy::{Proxy, server_of};
+use std::sync::Arc;
+use std::time::Duration;
+
+on_both_stores! {
+    an_idle_runner_hears_of_a_job
+    an_idle_runner_hears_of_a_job_that_another_program_creates
+    without_notices_a_runner_polls
+}
+
+/// So long that only a notice can be what woke it.
+const NEVER: Duration = Duration::from_secs(3600);
+
+fn deaf_but_for_notices(store: &SharedStore) -> Runner {
+    let runner = fleet::runner(store, &fleet::catalog(5)).poll_interval(NEVER).heartbeat_interval(NEVER);
+    runner.build().unwrap()
+}
+
+/// Runs one job, so that the runner is idle and its line open.
+async fn settle(store: &SharedStore, runner: &Runner) {
+    runner.start();
+    let first = enqueue(store, "email-send", MAIL).await;
+    wait_for_status(store, &first, Status::Completed).await;
+    fleet::until("it is idle", || runner.active_count() == 0).await;
+}
+
+async fn an_idle_runner_hears_of_a_job(Fixture { store, .. }: Fixture) {
+    let runner = deaf_but_for_notices(&store);
+    settle(&store, &runner).await;
+    for _ in 0..3 {
+        let id = enqueue(&store, "email-send", MAIL).await;
+        wait_for_status(&store, &id, Status::Completed).await;
+    }
+    runner.stop().await;
+}
+
+async fn an_idle_runner_hears_of_a_job_that_another_program_creates(f: Fixture) {
+    let other: SharedStore = match &f.database {
+        Database::Postgres(database) => Arc::new(database.store().await),
+        Database::Sqlite(database) => Arc::new(SqliteStore::open(&database.path).await.unwrap()),
+    };
+    let runner = deaf_but_for_notices(&f.store);
+    settle(&f.store, &runner).await;
+    let id = enqueue(&other, "email-send", MAIL).await;
+    wait_for_status(&f.store, &id, Status::Completed).await;
+    runner.stop().await;
+}
+
+async fn without_notices_a_runner_polls(Fixture { store, .. }: Fixture) {
+    let runner = fleet::runner(&store, &fleet::catalog(5)).poll_only(true).build().unwrap();
+    settle(&store, &runner).await;
+    let id = enqueue(&store, "email-send", MAIL).await;
+    wait_for_status(&store, &id, Status::Completed).await;
+    runner.stop().await;
+}
+
+async fn wired() -> (EmptyPostgres, SharedStore, SharedStore, Proxy) {
+    let database = EmptyPostgres::create();
+    let url = database.url();
+    let direct: SharedStore = Arc::new(PgStore::migrate(&url).await.unwrap());
+    let proxy = Proxy::start(server_of(&url)).await;
+    let wired: SharedStore = Arc::new(PgStore::connect(&proxy.url(&url), 8).await.unwrap());
+    (database, direct, wired, proxy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_listens_again_when_its_line_was_cut() {
+    let (_database, direct, wired, proxy) = wired().await;
+    let runner = deaf_but_for_notices(&wired);
+    settle(&direct, &runner).await;
+    proxy.cut();
+    let while_deaf = enqueue(&direct, "email-send", MAIL).await;
+    fleet::until("it tries to listen", || proxy.refused() > 0).await;
+    proxy.mend();
+    wait_for_status(&direct, &while_deaf, Status::Completed).await;
+    let after = enqueue(&direct, "email-send", MAIL).await;
+    wait_for_status(&direct, &after, Status::Completed).await;
+    runner.stop().await;
+}
+
+/// Its line is dead and nobody says so: it notices by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_notices_a_line_that_died_without_a_word() {
+    let (_database, direct, wired, proxy) = wired().await;
+    let runner = deaf_but_for_notices(&wired);
+    settle(&direct, &runner).await;
+    proxy.forget();
+    let id = enqueue(&direct, "email-send", MAIL).await;
+    wait_for_status(&direct, &id, Status::Completed).await;
+    runner.stop().await;
+}
