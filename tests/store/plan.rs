@@ -12,7 +12,7 @@ const JOBS: &str = "
     from generate_series(1, 50000) as n;
     analyze fm_jobs";
 
-/// A prepared statement may get a generic plan from its sixth use on.
+/// A prepared statement might get a generic plan from its sixth use on; ours shall not.
 const USES: usize = 8;
 
 async fn plans(f: &Fixture, file: &str, parameters: &str, arguments: &str) -> Vec<String> {

@@ -41,7 +41,7 @@ fn execute(url: &str, statement: String) {
     let url = url.to_owned();
     let work = async move {
         let mut connection = PgConnection::connect(&url).await.unwrap();
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     };
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask demo          builds everything and shows jobs going through the sandbox
 cargo xtask test [ARGS]   sets up what the tests need and runs them all; ARGS go to `cargo test`
+cargo xtask bench NAME    measures: `attempt` (a sandboxed attempt against wasmtime alone), `queue` (claim and
+                          record against raw SQL, and claims beside a backlog)
 cargo xtask guests        builds the guest examples and puts them into target/handlers";
 
 /// What went wrong, for people.
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let done = match (verb.as_deref(), rest.is_empty()) {
         (Some("demo"), true) => demo::demo(),
         (Some("test"), _) => suites::test(&rest),
+        (Some("bench"), false) => suites::bench(&rest[0], &rest[1..]),
         (Some("guests"), true) => guests::build().map(|folder| println!("{}", folder.display())),
         _ => {
             eprintln!("{USAGE}");

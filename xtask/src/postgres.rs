@@ -15,11 +15,21 @@ pub(crate) struct Postgres {
     server: Child,
     folder: PathBuf,
     port: u16,
+    programs: PathBuf,
+}
+
+/// Whether what a server has committed would survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// As in production: for measuring.
+    Yes,
+    /// Quicker: for tests, whose data is gone in a moment anyway.
+    No,
 }
 
 impl Postgres {
     /// Finds or installs a server's programs, and starts one that nobody else uses.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(durable: Durable) -> Result<Self> {
         let programs = match installed() {
             Some(programs) => programs,
             None => {
@@ -41,18 +51,18 @@ impl Postgres {
         let port = free_port()?;
         let log = folder.join("log");
         let log = std::fs::File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-        // Nothing here must survive a power cut.
-        let settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"];
+        let quick = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+        let settings: &[&str] = if durable == Durable::No { &quick } else { &["max_wal_size=8GB"] };
         let mut server = owner.command(&programs.join("postgres"));
         server.arg("-D").arg(&cluster).args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"]);
         server.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
-        for setting in settings {
+        for setting in settings.iter().chain(&["max_connections=300"]) {
             server.args(["-c", setting]);
         }
         let server = server.stdout(Stdio::null()).stderr(log).spawn();
         let server = server.map_err(|error| format!("postgres: {error}"))?;
-        let mut postgres = Postgres { server, folder, port };
-        postgres.wait_until_ready(&programs)?;
+        let mut postgres = Postgres { server, folder, port, programs };
+        postgres.wait_until_ready()?;
         Ok(postgres)
     }
 
@@ -61,11 +71,16 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn wait_until_ready(&mut self, programs: &Path) -> Result<()> {
+    /// Where its programs are.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         let port = self.port.to_string();
         loop {
-            let mut probe = Command::new(programs.join("pg_isready"));
+            let mut probe = Command::new(self.programs.join("pg_isready"));
             if shell::output(probe.args(["-q", "-h", "127.0.0.1", "-p", &port])).is_ok() {
                 return Ok(());
             }

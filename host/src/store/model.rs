@@ -43,7 +43,7 @@ pub struct ClaimRequest {
     pub runner_id: String,
     /// The handlers this runner can run; jobs of others stay pending.
     pub handlers: Vec<HandlerPlaces>,
-    /// At most so many jobs.
+    /// At most so many jobs; Postgres takes at most 1000 at a time.
     pub limit: u32,
     /// How often the runner will beat. It is written on the job, so that no reaper is quicker than three
     /// of these.

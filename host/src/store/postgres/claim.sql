@@ -1,36 +1,56 @@
--- $1 runner, $2 handlers, $3 places of each, $4 limit, $5 heartbeat interval in ms
+-- $1 runner, $2 handlers, $3 places of each, $4 limit up to 1000, $5 heartbeat interval in ms
+-- Always one row or more: `more` says whether due jobs are left, and id is null where none was taken.
+--
+-- First a look without locks, handler by handler and priority by priority, each in its own stretch of the
+-- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It decides how many jobs
+-- of each handler and priority are taken. Then so many rows of each stretch are locked, past those that
+-- others hold: nothing is locked that is not taken, and rivals do not leave each other empty-handed.
+-- The limit of 1000 is there for the planner, which cannot know the other one.
 with wanted as (
-    select handler, greatest(min(places), 0) as places
+    select handler, least(greatest(min(places), 0), $4::int) as places
     from unnest($2::text[], $3::int[]) as wanted (handler, places)
     group by handler
 ), candidate as materialized (
-    select due.id, due.priority, due.run_at
+    select wanted.handler, due.priority, due.run_at, due.id
     from wanted
     cross join lateral (
-        select job.id, job.priority, job.run_at
+        select first.id, first.priority, first.run_at
         from generate_series(0, 9) as level (priority)
         cross join lateral (
-            select id, priority, run_at
-            from fm_jobs
-            where handler = wanted.handler and priority = level.priority and run_at <= fm_now_ms()
-                and status = 'pending' and attempts < max_attempts
-            order by run_at, id
-            limit case when wanted.places < $4::int then wanted.places else $4 + 100 end
-        ) as job
-        order by job.priority, job.run_at, job.id
-        limit case when wanted.places < $4 then wanted.places else $4 + 100 end
+            select stretch.id, stretch.priority, stretch.run_at
+            from (
+                select id, priority, run_at
+                from fm_jobs
+                where handler = wanted.handler and priority = level.priority and run_at <= fm_now_ms()
+                    and status = 'pending' and attempts < max_attempts
+                order by run_at, id
+                limit 1000
+            ) as stretch
+            limit wanted.places
+        ) as first
+        order by first.priority, first.run_at, first.id
+        limit wanted.places
     ) as due
+    order by due.priority, due.run_at, due.id
+    limit $4
+), share as materialized (
+    select handler, priority, count(*) as jobs from candidate group by handler, priority
 ), held as (
     select job.id
-    from (select * from candidate order by priority, run_at, id) as candidate
+    from share
     cross join lateral (
-        select id
-        from fm_jobs
-        where id = candidate.id and status = 'pending' and run_at <= fm_now_ms()
-            and max_attempts - attempts > 0
-        for no key update skip locked
+        select stretch.id
+        from (
+            select id
+            from fm_jobs
+            where handler = share.handler and priority = share.priority and run_at <= fm_now_ms()
+                and status = 'pending' and attempts < max_attempts
+            order by run_at, id
+            limit 1000
+            for no key update skip locked
+        ) as stretch
+        limit share.jobs
     ) as job
-    limit $4
 ), taken as (
     update fm_jobs as job
     set status = 'running', attempts = job.attempts + 1, runner_id = $1,
@@ -42,7 +62,7 @@ with wanted as (
         job.heartbeat_timeout_ms, job.execution_id, job.step_id, job.checkpoint::text, job.heartbeat_at,
         job.priority::bigint, job.run_at
 )
-select taken.*, (select count(*) from candidate) > (select count(*) from taken) as more
-from (select) as always
+select seen.jobs >= $4 or seen.jobs > (select count(*) from taken) as more, taken.*
+from (select count(*) as jobs from candidate) as seen
 left join taken on true
 order by taken.priority, taken.run_at, taken.id

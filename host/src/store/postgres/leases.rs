@@ -10,6 +10,9 @@ use async_trait::async_trait;
 use sqlx::Row;
 use std::time::Duration;
 
+/// More in one statement would not be quicker.
+const CLAIM_MAX: u32 = 1000;
+
 #[async_trait]
 impl LeaseStore for PgStore {
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
@@ -23,7 +26,7 @@ impl LeaseStore for PgStore {
             .bind(&request.runner_id)
             .bind(handlers)
             .bind(request.handlers.iter().map(places).collect::<Vec<_>>())
-            .bind(i32::try_from(request.limit).unwrap_or(i32::MAX))
+            .bind(request.limit.min(CLAIM_MAX) as i32)
             .bind(i32::try_from(request.heartbeat_interval.as_millis()).unwrap_or(i32::MAX));
         let rows = self.rows(query).await?;
         // One row without a job says whether there is more, too.
