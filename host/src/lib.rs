@@ -7,15 +7,24 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use flowmonkey_jobs::{catalog::Catalog, runner::Runner, sandbox::Sandbox, store::PgStore};
+//! use flowmonkey_jobs::job::{JsonText, NewJob};
+//! use flowmonkey_jobs::{catalog::Catalog, metrics::JobMetrics, reaper::Reaper, runner::Runner};
+//! use flowmonkey_jobs::{sandbox::Sandbox, scheduler::Scheduler, store::JobStore, store::PgStore};
 //! use std::{path::Path, sync::Arc};
 //!
 //! let store = Arc::new(PgStore::connect("postgres://localhost/app", 10).await?);
 //! let catalog = Arc::new(Catalog::new(Arc::new(Sandbox::new(&Default::default())?)));
 //! catalog.load_folder(Path::new("handlers"), Default::default())?;
 //!
-//! let runner = Runner::builder(store).handlers(catalog).runner_id("worker-1").build()?;
+//! let runner = Runner::builder(store.clone()).handlers(catalog).runner_id("worker-1").build()?;
+//! let events = runner.events().subscribe();   // claimed, started, progress, completed, …
+//! let scheduler = Scheduler::new(store.clone()).start(Default::default());
+//! let reaper = Reaper::start(store.clone(), Default::default());
 //! runner.start();
+//!
+//! store.create(NewJob::new("email-send", JsonText::parse(r#"{"to": "ada@example.com"}"#)?)).await?;
+//! let stats = JobMetrics::new(store.clone()).stats_by_handler().await?;
+//!
 //! tokio::signal::ctrl_c().await?;
 //! runner.stop().await;
 //! # Ok(())
