@@ -34,6 +34,7 @@ mod create;
 mod executions;
 mod fence;
 mod flowmonkey;
+mod flowmonkey_client;
 mod heartbeat;
 mod history;
 mod list;
