@@ -3,8 +3,8 @@
 use flowmonkey_jobs::job::{
     ErrorCode, Job, JobError, JsonText, Lease, NewJob, Progress, Status, Transition, Usage,
 };
-use flowmonkey_jobs::store::{Changed, ClaimRequest, Claimed, HandlerPlaces, Recorded, Recording};
-use flowmonkey_tests::database::Fixture;
+use flowmonkey_jobs::store::{Changed, ClaimRequest, Claimed, HandlerPlaces, PgStore, Recorded, Recording};
+use flowmonkey_tests::database::{Database, Fixture};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -181,4 +181,51 @@ impl Loss {
             }
         }
     }
+}
+
+/// An execution that waits at a step, with something in its context already.
+pub(crate) async fn waiting_execution(f: &Fixture, id: &str, step: &str) {
+    let step = step.replace('\'', "''");
+    let sql = format!(
+        "insert into fm_executions (id, flow_id, flow_version, current_step, status, context)
+        values ('{id}', 'f', '1', '{step}', 'waiting', '{{\"kept\": 9007199254740993}}')"
+    );
+    assert_eq!(f.execute(&sql).await, 1);
+}
+
+/// A job that belongs to a step of an execution.
+pub(crate) fn job_of(execution: &str, step: &str) -> NewJob {
+    NewJob { execution_id: Some(execution.into()), step_id: Some(step.into()), ..new_job() }
+}
+
+/// Such a job under a lease; there must be no other that is due.
+pub(crate) async fn running_of(f: &Fixture, execution: &str, step: &str) -> Lease {
+    let job = f.store.create(job_of(execution, step)).await.unwrap().job;
+    let lease = claim_one(f).await.lease;
+    assert_eq!(lease.job_id, job.id);
+    lease
+}
+
+/// All that an execution's engine sees, to tell that nothing changed.
+pub(crate) async fn execution_row(f: &Fixture, id: &str) -> String {
+    let execution = f.store.execution(id).await.unwrap().unwrap();
+    let updated_at = f.number(&format!("select updated_at from fm_executions where id = '{id}'")).await;
+    format!("{execution:?} at {updated_at}")
+}
+
+/// Writes so many jobs behind the store's back, `job-1` and so on, with further columns and their values,
+/// in which `i` is the number.
+pub(crate) async fn insert_many(f: &Fixture, count: usize, columns: &str, values: &str) {
+    let sql = format!(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < {count})
+        insert into fm_jobs (id, handler, input, {columns})
+        select 'job-' || i, '{HANDLER}', '1', {values} from n"
+    );
+    assert_eq!(f.execute(&sql).await, count as u64);
+}
+
+/// The store of a Postgres fixture, for what only that one has.
+pub(crate) async fn pg_store(f: &Fixture) -> PgStore {
+    let Database::Postgres(database) = &f.database else { panic!("this case is about Postgres") };
+    database.store().await
 }

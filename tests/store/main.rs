@@ -23,7 +23,36 @@ macro_rules! on_both_stores {
     };
 }
 
+/// For cases about what only Postgres can show: `on_postgres::case`.
+macro_rules! on_postgres {
+    ($($case:ident),* $(,)?) => {
+        mod on_postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(flowmonkey_tests::database::Fixture::postgres().await).await;
+                }
+            )*
+        }
+    };
+}
+
+/// For cases about what only SQLite can show: `on_sqlite::case`.
+macro_rules! on_sqlite {
+    ($($case:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$case(flowmonkey_tests::database::Fixture::sqlite().await).await;
+                }
+            )*
+        }
+    };
+}
+
 mod given;
+mod hold;
 
 mod cancel_retry;
 mod checkpoint;

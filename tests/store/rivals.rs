@@ -4,44 +4,10 @@ mod postgres {
     use crate::given::{
         STALLED, claim, get, json, pending, pending_in_order, record, recording, running, silence,
     };
+    use crate::hold::{blocked, hold, lock, start};
     use flowmonkey_jobs::job::{Lease, Status, Transition};
-    use flowmonkey_jobs::store::{Changed, LeaseState, Recorded, SharedStore, StoreError};
+    use flowmonkey_jobs::store::{Changed, LeaseState, Recorded, StoreError};
     use flowmonkey_tests::database::Fixture;
-    use sqlx::{AssertSqlSafe, PgConnection, PgPool};
-    use std::sync::Arc;
-    use std::time::Duration;
-    use tokio::task::JoinHandle;
-
-    /// Changes or locks one row, and leaves it to the caller when the transaction ends.
-    async fn hold(rival: &mut PgConnection, statement: &str, id: &str) {
-        let sql = AssertSqlSafe(format!("{statement} where id = '{id}'"));
-        assert_eq!(sqlx::raw_sql(sql).execute(rival).await.unwrap().rows_affected(), 1);
-    }
-
-    async fn lock(rival: &mut PgConnection, id: &str) {
-        let sql = "select id from fm_jobs where id = $1 for update";
-        sqlx::query(sql).bind(id).fetch_one(rival).await.unwrap();
-    }
-
-    /// Returns once a statement of the store waits for a lock.
-    async fn blocked(pool: &PgPool) {
-        let sql = "select count(*) from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'";
-        let waiting = async {
-            while sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap() == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("nothing waits for a lock");
-    }
-
-    fn start<T, F>(f: &Fixture, call: impl FnOnce(SharedStore) -> F) -> JoinHandle<T>
-    where
-        F: Future<Output = T> + Send + 'static,
-        T: Send + 'static,
-    {
-        tokio::spawn(call(Arc::clone(&f.store)))
-    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_claim_skips_rows_that_a_rival_holds() {
