@@ -92,7 +92,8 @@ create trigger fm_jobs_cancelled after update of status on fm_jobs for each row
     when (old.status = 'running' and new.status = 'cancelled')
     execute function fm_notify_cancelled();
 
--- An execution takes its jobs along when it is cancelled, whoever does it.
+-- An execution takes its jobs along when it is cancelled, whoever does it; once more when the cancelling
+-- ends, for those that came meanwhile.
 create function fm_cancel_jobs() returns trigger language plpgsql as $$
 begin
     update fm_jobs as job
@@ -111,7 +112,7 @@ begin
     return null;
 end $$;
 create trigger fm_executions_cancelled after update of status on fm_executions for each row
-    when (new.status in ('cancelling', 'cancelled') and old.status not in ('cancelling', 'cancelled'))
+    when (new.status in ('cancelling', 'cancelled') and old.status is distinct from new.status)
     execute function fm_cancel_jobs();
 
 -- Creates a job inside the caller's own transaction and returns its id, or the id of the job that holds
@@ -138,6 +139,15 @@ begin
         raise exception 'max_attempts % is not between 1 and 1000', max_attempts using errcode = '22023';
     elsif delay_ms is null or delay_ms not between 0 and 316224000000 then
         raise exception 'delay_ms % is not between 0 and ten years', delay_ms using errcode = '22023';
+    elsif run_at not between 0 and 7258118400000 then
+        raise exception 'run_at % is not in milliseconds between the years 1970 and 2200', run_at
+            using errcode = '22023';
+    elsif octet_length(execution_id) not between 1 and 128 or execution_id ~ '[[:cntrl:]]' then
+        raise exception 'the execution_id must have 1 to 128 bytes and no control character'
+            using errcode = '22023';
+    elsif octet_length(step_id) not between 1 and 128 or step_id ~ '[[:cntrl:]]' then
+        raise exception 'the step_id must have 1 to 128 bytes and no control character'
+            using errcode = '22023';
     elsif octet_length(unique_key) not between 1 and 256 then
         raise exception 'the unique key must have 1 to 256 bytes' using errcode = '22023';
     elsif unique_ms is not null and (unique_key is null or unique_ms not between 1 and 316224000000) then

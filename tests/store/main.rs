@@ -54,12 +54,14 @@ macro_rules! on_sqlite {
 mod given;
 mod hold;
 
+mod bulk;
 mod cancel_retry;
 mod checkpoint;
 mod claim;
 mod concurrent;
 mod connect;
 mod create;
+mod enqueue_sql;
 mod executions;
 mod fence;
 mod flowmonkey;
@@ -73,4 +75,6 @@ mod record;
 mod rivals;
 mod runners;
 mod schema;
+mod transaction;
+mod unique;
 mod wait;
