@@ -72,6 +72,7 @@ mod list;
 mod plan;
 mod reap;
 mod record;
+mod resume;
 mod rivals;
 mod runners;
 mod schema;
