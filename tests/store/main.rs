@@ -55,6 +55,7 @@ mod given;
 mod hold;
 
 mod bulk;
+mod bulk_retry;
 mod cancel_retry;
 mod checkpoint;
 mod claim;

@@ -1,10 +1,11 @@
 -- $1 status, $2 handler or null, $3 limit. Returns the ids of the jobs that are pending again. Jobs with a
 -- unique key are retried one by one: see keyed.sql.
+-- The list of statuses is that of the index; what completed is not retried.
 with wanted as (
     select id
     from fm_jobs
-    where status = $1 and status in ('completed', 'failed', 'cancelled') and unique_key is null
-        and ($2::text is null or handler = $2)
+    where status = $1 and status in ('completed', 'failed', 'cancelled') and status <> 'completed'
+        and unique_key is null and ($2::text is null or handler = $2)
     order by updated_at
     limit $3
     for update skip locked
