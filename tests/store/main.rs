@@ -71,6 +71,7 @@ mod heartbeat;
 mod history;
 mod list;
 mod plan;
+mod purge;
 mod reap;
 mod record;
 mod resume;
