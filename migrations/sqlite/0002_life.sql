@@ -45,7 +45,7 @@ create table fm_schedules (
 create index fm_schedules_due on fm_schedules (next_at) where paused = 0 and next_at is not null;
 
 create trigger fm_executions_cancelled after update of status on fm_executions
-when new.status in ('cancelling', 'cancelled') and old.status not in ('cancelling', 'cancelled')
+when new.status in ('cancelling', 'cancelled') and old.status is not new.status
 begin
     update fm_jobs
     set status = 'cancelled', updated_at = (select now from fm_clock), waiting = null,

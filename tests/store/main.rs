@@ -63,6 +63,8 @@ mod concurrent;
 mod connect;
 mod create;
 mod enqueue_sql;
+mod execution_cancel;
+mod execution_end;
 mod executions;
 mod fence;
 mod flowmonkey;
