@@ -61,6 +61,7 @@ mod checkpoint;
 mod claim;
 mod concurrent;
 mod connect;
+mod context;
 mod create;
 mod enqueue_sql;
 mod execution_cancel;

@@ -49,7 +49,7 @@ with recording as (
 ), woken as (
     update fm_executions as execution
     set context = case when waiting.status = 'completed'
-            then coalesce(execution.context, '{}')
+            then case when jsonb_typeof(execution.context) = 'object' then execution.context else '{}' end
                 || jsonb_build_object(waiting.step_id, coalesce(waiting.result, 'null'))
             else execution.context end,
         wake_at = case when waiting.status = 'completed' then fm_now_ms() end,
