@@ -80,6 +80,7 @@ mod record;
 mod resume;
 mod rivals;
 mod runners;
+mod schedules;
 mod schema;
 mod transaction;
 mod unique;
