@@ -73,6 +73,7 @@ mod flowmonkey_client;
 mod heartbeat;
 mod history;
 mod list;
+mod notices;
 mod places;
 mod plan;
 mod promise;

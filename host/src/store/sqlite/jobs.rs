@@ -92,7 +92,7 @@ impl JobStore for SqliteStore {
     }
 
     async fn listen(&self) -> Result<Notices, StoreError> {
-        Ok(listen::listen(self))
+        listen::listen(self).await
     }
 }
 

@@ -1,5 +1,5 @@
 use super::{SqliteStore, sql};
-use crate::store::{Notice, Notices};
+use crate::store::{Notice, Notices, StoreError};
 use sqlx::sqlite::SqlitePool;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
@@ -9,16 +9,30 @@ use tokio::time::{MissedTickBehavior, interval};
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Passes on what this process wrote as it happens, and looks for what others did.
-pub(super) fn listen(store: &SqliteStore) -> Notices {
+pub(super) async fn listen(store: &SqliteStore) -> Result<Notices, StoreError> {
     let (sender, notices) = Notices::new();
-    tokio::spawn(pass_on(store.notices.subscribe(), store.writer.clone(), sender));
-    notices
+    let own = store.notices.subscribe();
+    // Before the caller goes on: it looks next, and what is committed after that look must be noticed.
+    let seen = version(&store.writer).await?;
+    tokio::spawn(pass_on(own, store.writer.clone(), seen, sender));
+    Ok(notices)
 }
 
-async fn pass_on(mut own: broadcast::Receiver<Notice>, writer: SqlitePool, notices: mpsc::Sender<Notice>) {
+/// Changes when another connection has committed something
+/// (sqlite.org/pragma.html#pragma_data_version). Asked on the connection that writes, whose own changes do
+/// not count.
+async fn version(writer: &SqlitePool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(sql::DATA_VERSION).fetch_one(writer).await
+}
+
+async fn pass_on(
+    mut own: broadcast::Receiver<Notice>,
+    writer: SqlitePool,
+    mut seen: i64,
+    notices: mpsc::Sender<Notice>,
+) {
     let mut looks = interval(LOOK_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = None;
     loop {
         let notice = tokio::select! {
             () = notices.closed() => return,
@@ -29,12 +43,8 @@ async fn pass_on(mut own: broadcast::Receiver<Notice>, writer: SqlitePool, notic
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             _ = looks.tick() => {
-                // On the connection that writes, whose own changes do not count
-                // (sqlite.org/pragma.html#pragma_data_version).
-                let asked = sqlx::query_scalar::<_, i64>(sql::DATA_VERSION).fetch_one(&writer).await;
-                let Ok(version) = asked else { return };
-                let is_new = seen.replace(version).is_some_and(|seen| seen != version);
-                if !is_new {
+                let Ok(version) = version(&writer).await else { return };
+                if std::mem::replace(&mut seen, version) == version {
                     continue;
                 }
                 Notice::Changed
