@@ -12,18 +12,18 @@ use std::time::Duration;
 
 on_both_stores! {
     a_new_job_is_told_of,
-    a_batch_is_told_of_for_each_of_its_handlers,
     a_job_that_goes_on_is_told_of,
     a_job_that_an_operator_wants_again_is_told_of,
     a_job_that_was_reaped_is_told_of,
     the_job_of_a_slot_is_told_of,
     a_cancelled_job_that_runs_is_told_of,
-    a_handler_may_have_any_name,
     every_listener_hears_it,
 }
 
 on_postgres! {
-    a_batch_of_one_handler_is_one_notice,
+    a_batch_is_one_notice,
+    a_crowd_of_transactions_is_told_of_once_in_a_while,
+    a_clock_that_was_set_back_silences_nobody,
     what_other_programs_insert_is_told_of,
     what_is_not_due_is_not_told_of,
     what_a_transaction_creates_is_told_of_when_it_commits,
@@ -41,72 +41,74 @@ async fn next(notices: &mut Notices) -> Option<Notice> {
     tokio::time::timeout(PATIENCE, notices.next()).await.expect("no notice came")
 }
 
-fn due(handler: &str) -> Notice {
-    Notice::Due { handler: handler.into() }
+/// Postgres tells of due jobs once in a while; forgets when the last time was.
+async fn speak_up(f: &Fixture) {
+    if matches!(f.database, Database::Postgres(_)) {
+        f.execute("select setval('fm_notices', 0)").await;
+    }
 }
 
 const LAST: &str = "the last of these";
 
-/// What was told until now: up to the notice of a job that is created for this.
+/// What was told until now: up to a notice that is made for this.
 async fn told(f: &Fixture, notices: &mut Notices) -> Vec<Notice> {
-    f.store.create(NewJob::new(LAST, json("1"))).await.unwrap();
+    match f.database {
+        Database::Postgres(_) => drop(f.execute(&format!("notify flowmonkey, 'cancelled {LAST}'")).await),
+        Database::Sqlite(_) => assert_eq!(f.store.cancel(LAST).await.unwrap(), Changed::NotFound),
+    }
     let mut told = Vec::new();
     loop {
         match next(notices).await.expect("the line is dead") {
-            notice if notice == due(LAST) => return told,
+            notice if notice == (Notice::Cancelled { job_id: LAST.into() }) => break,
             notice => told.push(notice),
         }
     }
+    speak_up(f).await;
+    told
 }
 
-/// Postgres says which handler has something to do; SQLite may say no more than "look".
-async fn assert_due(f: &Fixture, notices: &mut Notices, handler: &str) {
+/// Postgres says that something is due; SQLite may say no more than "look".
+async fn assert_due(f: &Fixture, notices: &mut Notices) {
     let told = told(f, notices).await;
     let precise = matches!(f.database, Database::Postgres(_));
-    let heard = told.contains(&due(handler)) || !precise && told.contains(&Notice::Changed);
-    assert!(heard, "{handler}: {told:?}");
+    let heard = told.contains(&Notice::Due) || !precise && told.contains(&Notice::Changed);
+    assert!(heard, "{told:?}");
 }
 
 async fn listen(f: &Fixture) -> Notices {
-    f.store.listen().await.unwrap()
+    let notices = f.store.listen().await.unwrap();
+    speak_up(f).await;
+    notices
 }
 
 async fn a_new_job_is_told_of(f: Fixture) {
     let mut notices = listen(&f).await;
     pending(&f).await;
-    assert_eq!(next(&mut notices).await, Some(due(HANDLER)));
-}
-
-async fn a_batch_is_told_of_for_each_of_its_handlers(f: Fixture) {
-    let mut notices = listen(&f).await;
-    let batch = ["a", "b", "a"].map(|handler| NewJob::new(handler, json("1")));
-    f.store.create_many(batch.into()).await.unwrap();
-    let told = told(&f, &mut notices).await;
-    assert!(told.contains(&due("a")) && told.contains(&due("b")), "{told:?}");
+    assert_eq!(next(&mut notices).await, Some(Notice::Due));
 }
 
 async fn a_job_that_goes_on_is_told_of(f: Fixture) {
     let lease = running(&f).await;
     let mut notices = listen(&f).await;
     record(&f, &lease, Transition::Release).await;
-    assert_due(&f, &mut notices, HANDLER).await;
+    assert_due(&f, &mut notices).await;
     let lease = claim_one(&f).await.lease;
     record(&f, &lease, crate::given::retry_at_once("X")).await;
-    assert_due(&f, &mut notices, HANDLER).await;
+    assert_due(&f, &mut notices).await;
     let lease = claim_one(&f).await.lease;
     record(&f, &lease, Transition::Wait { until: Wake::Signal("s".into()), reason: None }).await;
     told(&f, &mut notices).await;
     assert_eq!(f.store.resume(&lease.job_id, None).await.unwrap(), Changed::Yes);
-    assert_due(&f, &mut notices, HANDLER).await;
+    assert_due(&f, &mut notices).await;
 }
 
 async fn a_job_that_an_operator_wants_again_is_told_of(f: Fixture) {
     let (failed, cancelled) = (in_status(&f, Status::Failed).await, in_status(&f, Status::Cancelled).await);
     let mut notices = listen(&f).await;
     assert_eq!(f.store.retry(&cancelled.id).await.unwrap(), Changed::Yes);
-    assert_due(&f, &mut notices, HANDLER).await;
+    assert_due(&f, &mut notices).await;
     assert_eq!(f.store.retry_many(&Default::default()).await.unwrap(), 1);
-    assert_due(&f, &mut notices, HANDLER).await;
+    assert_due(&f, &mut notices).await;
     assert_eq!(crate::given::get(&f, &failed.id).await.status, Status::Pending);
 }
 
@@ -115,7 +117,7 @@ async fn a_job_that_was_reaped_is_told_of(f: Fixture) {
     silence(&f, &lease.job_id).await;
     let mut notices = listen(&f).await;
     reap_one(&f).await;
-    assert_due(&f, &mut notices, HANDLER).await;
+    assert_due(&f, &mut notices).await;
 }
 
 async fn the_job_of_a_slot_is_told_of(f: Fixture) {
@@ -135,7 +137,7 @@ async fn the_job_of_a_slot_is_told_of(f: Fixture) {
     let mut notices = listen(&f).await;
     let firing = Firing { schedule: &schedule, slots: vec![1000], next_at: Some(2000) };
     assert!(f.store.fire(&firing).await.unwrap());
-    assert_due(&f, &mut notices, "report").await;
+    assert_due(&f, &mut notices).await;
 }
 
 async fn a_cancelled_job_that_runs_is_told_of(f: Fixture) {
@@ -145,33 +147,50 @@ async fn a_cancelled_job_that_runs_is_told_of(f: Fixture) {
     assert_eq!(next(&mut notices).await, Some(Notice::Cancelled { job_id: lease.job_id }));
 }
 
-async fn a_handler_may_have_any_name(f: Fixture) {
-    let mut notices = listen(&f).await;
-    for handler in ["two words", "größe's", "due x", "😀"] {
-        f.store.create(NewJob::new(handler, json("1"))).await.unwrap();
-        assert_eq!(next(&mut notices).await, Some(due(handler)));
-    }
-}
-
 async fn every_listener_hears_it(f: Fixture) {
     let (mut first, mut second) = (listen(&f).await, listen(&f).await);
     pending(&f).await;
     for notices in [&mut first, &mut second] {
-        assert_eq!(next(notices).await, Some(due(HANDLER)));
+        assert_eq!(next(notices).await, Some(Notice::Due));
     }
 }
 
-async fn a_batch_of_one_handler_is_one_notice(f: Fixture) {
+async fn a_batch_is_one_notice(f: Fixture) {
     let mut notices = listen(&f).await;
-    f.store.create_many(vec![new_job(); 500]).await.unwrap();
-    assert_eq!(told(&f, &mut notices).await, [due(HANDLER)]);
+    let batch = ["a", "b", "a"].map(|handler| NewJob::new(handler, json("1")));
+    f.store.create_many(batch.into()).await.unwrap();
+    assert_eq!(told(&f, &mut notices).await, [Notice::Due]);
+}
+
+/// Each would take the whole database's lock to tell of its one job.
+async fn a_crowd_of_transactions_is_told_of_once_in_a_while(f: Fixture) {
+    let mut notices = listen(&f).await;
+    f.execute(
+        "do $$ begin
+            for n in 1..300 loop
+                perform fm_enqueue('h');
+                commit;
+            end loop;
+        end $$",
+    )
+    .await;
+    let told = told(&f, &mut notices).await;
+    assert!(!told.is_empty() && told.len() < 300, "{} notices", told.len());
+    assert!(told.iter().all(|notice| *notice == Notice::Due));
+}
+
+async fn a_clock_that_was_set_back_silences_nobody(f: Fixture) {
+    let mut notices = listen(&f).await;
+    f.execute("select setval('fm_notices', fm_now_ms() + 3600000)").await;
+    pending(&f).await;
+    assert_eq!(told(&f, &mut notices).await, [Notice::Due]);
 }
 
 async fn what_other_programs_insert_is_told_of(f: Fixture) {
     waiting_execution(&f, "e", "s").await;
     let mut notices = listen(&f).await;
     f.execute("select fm_enqueue('enqueued')").await;
-    assert_eq!(told(&f, &mut notices).await, [due("enqueued")]);
+    assert_eq!(told(&f, &mut notices).await, [Notice::Due]);
     // As FlowMonkey's own package does it.
     f.execute(
         "insert into fm_jobs (id, execution_id, step_id, handler, status, input, heartbeat_ms, attempts,
@@ -179,7 +198,7 @@ async fn what_other_programs_insert_is_told_of(f: Fixture) {
         values ('new', 'e', 's', 'inserted', 'pending', '1', 30000, 0, 3, 5000, 5000)",
     )
     .await;
-    assert_eq!(told(&f, &mut notices).await, [due("inserted")]);
+    assert_eq!(told(&f, &mut notices).await, [Notice::Due]);
 }
 
 async fn what_is_not_due_is_not_told_of(f: Fixture) {
@@ -198,7 +217,7 @@ async fn what_is_not_due_is_not_told_of(f: Fixture) {
     for end in ends {
         let lease = running(&f).await;
         // The one of its creation.
-        assert_eq!(told(&f, &mut notices).await, [due(HANDLER)]);
+        assert_eq!(told(&f, &mut notices).await, [Notice::Due]);
         f.store.heartbeat(std::slice::from_ref(&lease)).await.unwrap();
         record(&f, &lease, end.clone()).await;
         assert_eq!(told(&f, &mut notices).await, [], "{end:?}");
@@ -212,7 +231,7 @@ async fn what_a_transaction_creates_is_told_of_when_it_commits(f: Fixture) {
     store.create_in(&mut transaction, new_job()).await.unwrap();
     assert_eq!(told(&f, &mut notices).await, []);
     transaction.commit().await.unwrap();
-    assert_eq!(told(&f, &mut notices).await, [due(HANDLER)]);
+    assert_eq!(told(&f, &mut notices).await, [Notice::Due]);
     let mut transaction = f.pg().begin().await.unwrap();
     store.create_in(&mut transaction, new_job()).await.unwrap();
     transaction.rollback().await.unwrap();
@@ -258,7 +277,7 @@ async fn a_dead_line_ends_the_notices_and_another_can_be_had(f: Fixture) {
     assert_eq!(next(&mut notices).await, None);
     let mut notices = listen(&f).await;
     pending(&f).await;
-    assert_eq!(next(&mut notices).await, Some(due(HANDLER)));
+    assert_eq!(next(&mut notices).await, Some(Notice::Due));
 }
 
 async fn a_listener_that_is_dropped_hangs_up(f: Fixture) {

@@ -1,8 +1,9 @@
 use super::{Outage, Phase, Shared};
-use crate::store::{Notice, Notices};
+use crate::store::{DUE_ECHO, Notice, Notices};
 use crate::telemetry;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -42,11 +43,23 @@ async fn listen(shared: &Shared, outage: &Outage) -> bool {
 
 async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
     let mut heard = false;
-    while let Some(notice) = notices.next().await {
+    let mut echo: Option<Instant> = None;
+    loop {
+        let notice = tokio::select! {
+            notice = notices.next() => notice,
+            () = sleep_until(echo.unwrap_or_else(Instant::now)), if echo.is_some() => {
+                echo = None;
+                shared.wake.notify_one();
+                continue;
+            }
+        };
+        let Some(notice) = notice else { return heard };
         heard = true;
         match notice {
-            Notice::Due { handler } if shared.catalog.resolve(&handler).is_some() => shared.wake.notify_one(),
-            Notice::Due { .. } => {}
+            Notice::Due => {
+                shared.wake.notify_one();
+                echo.get_or_insert(Instant::now() + DUE_ECHO);
+            }
             Notice::Cancelled { job_id } => {
                 if shared.active().keys().any(|lease| lease.job_id == job_id) {
                     shared.look.notify_one();
@@ -58,5 +71,4 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
             }
         }
     }
-    heard
 }

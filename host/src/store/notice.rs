@@ -1,13 +1,12 @@
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What happened in the database, told by itself. A hint, which may be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// A job of this handler is due.
-    Due {
-        /// The handler's name.
-        handler: String,
-    },
+    /// A job is due, or will be once a transaction commits that is about to: look now, and again after
+    /// [`DUE_ECHO`].
+    Due,
     /// A running job was cancelled.
     Cancelled {
         /// The job.
@@ -20,14 +19,17 @@ pub enum Notice {
 impl Notice {
     /// From a message on the channel `flowmonkey`; nothing for what later versions may send.
     pub(super) fn parse(payload: &str) -> Option<Self> {
-        let (verb, rest) = payload.split_once(' ')?;
-        match verb {
-            "due" => Some(Notice::Due { handler: rest.to_owned() }),
-            "cancelled" => Some(Notice::Cancelled { job_id: rest.to_owned() }),
-            _ => None,
+        match payload.split_once(' ') {
+            None => (payload == "due").then_some(Notice::Due),
+            Some(("cancelled", job_id)) => Some(Notice::Cancelled { job_id: job_id.to_owned() }),
+            Some(_) => None,
         }
     }
 }
+
+/// Postgres tells of due jobs at most once in 20 ms; what was committed shortly after a notice is found by a
+/// second look this long after it.
+pub const DUE_ECHO: Duration = Duration::from_millis(50);
 
 /// How many notices wait for a listener that is slow; what is more is dropped, since a look finds it.
 pub(super) const NOTICES_MAX: usize = 1024;
@@ -54,11 +56,14 @@ mod tests {
 
     #[test]
     fn messages_are_read_and_odd_ones_dropped() {
-        let due = |handler: &str| Some(Notice::Due { handler: handler.into() });
         let cancelled = Some(Notice::Cancelled { job_id: "j".into() });
-        for (payload, expected) in
-            [("due a b", due("a b")), ("cancelled j", cancelled), ("ping 1", None), ("due", None), ("", None)]
-        {
+        for (payload, expected) in [
+            ("due", Some(Notice::Due)),
+            ("cancelled j", cancelled),
+            ("ping 1", None),
+            ("dues", None),
+            ("", None),
+        ] {
             assert_eq!(Notice::parse(payload), expected, "{payload:?}");
         }
     }

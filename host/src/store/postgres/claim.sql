@@ -2,12 +2,12 @@
 -- Always one row or more: `more` says whether due jobs are left, and id is null where none was taken.
 --
 -- First a look without locks, handler by handler and priority by priority, each in its own stretch of the
--- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It decides how many jobs
--- of each handler and priority are taken. Then so many rows of each stretch are locked, past those that
--- others hold: nothing is locked that is not taken, and rivals do not leave each other empty-handed.
--- The limit of 1000 is there for the planner, which cannot know the other one.
+-- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It sees one job more than
+-- the limit, and decides how many of each handler and priority are taken. Then so many rows of each stretch
+-- are locked, past those that others hold: nothing is locked that is not taken, and rivals do not leave each
+-- other empty-handed. The limit of 1000 is there for the planner, which cannot know the other one.
 with wanted as (
-    select handler, least(greatest(min(places), 0), $4::int) as places
+    select handler, least(greatest(min(places), 0), $4::int + 1) as places
     from unnest($2::text[], $3::int[]) as wanted (handler, places)
     group by handler
 ), candidate as materialized (
@@ -32,9 +32,11 @@ with wanted as (
         limit wanted.places
     ) as due
     order by due.priority, due.run_at, due.id
-    limit $4
+    limit $4 + 1
 ), share as materialized (
-    select handler, priority, count(*) as jobs from candidate group by handler, priority
+    select handler, priority, count(*) as jobs
+    from (select handler, priority from candidate order by candidate.priority, run_at, id limit $4) as first
+    group by handler, priority
 ), held as (
     select job.id
     from share
@@ -62,7 +64,7 @@ with wanted as (
         job.heartbeat_timeout_ms, job.execution_id, job.step_id, job.checkpoint::text, job.heartbeat_at,
         job.priority::bigint, job.run_at
 )
-select seen.jobs >= $4 or seen.jobs > (select count(*) from taken) as more, taken.*
+select seen.jobs > (select count(*) from taken) as more, taken.*
 from (select count(*) as jobs from candidate) as seen
 left join taken on true
 order by taken.priority, taken.run_at, taken.id

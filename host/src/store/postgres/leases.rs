@@ -20,8 +20,7 @@ impl LeaseStore for PgStore {
             return Ok(Claim::default());
         }
         let handlers: Vec<&str> = request.handlers.iter().map(|one| one.handler.as_str()).collect();
-        let places =
-            |one: &HandlerPlaces| i32::try_from(one.places.unwrap_or(request.limit)).unwrap_or(i32::MAX);
+        let places = |one: &HandlerPlaces| i32::try_from(one.places.unwrap_or(u32::MAX)).unwrap_or(i32::MAX);
         let query = sqlx::query(sql::CLAIM)
             .bind(&request.runner_id)
             .bind(handlers)

@@ -3,7 +3,6 @@ use crate::job::{Job, NewJob};
 use crate::store::create::{Creation, NewRow, ROUNDS_MAX};
 use crate::store::{Created, Notice, StoreError, row};
 use sqlx::{Connection, SqliteConnection};
-use std::collections::BTreeSet;
 
 impl SqliteStore {
     /// Creates a job inside the caller's own transaction: it is there once that commits, and never was if
@@ -38,9 +37,8 @@ impl SqliteStore {
         let mut transaction = self.begin().await?;
         let created = create(&mut transaction, creation).await?;
         transaction.commit().await?;
-        let new = created.iter().filter(|created| created.is_new);
-        for handler in new.map(|created| created.job.handler.as_str()).collect::<BTreeSet<_>>() {
-            self.tell(Notice::Due { handler: handler.to_owned() });
+        if created.iter().any(|created| created.is_new) {
+            self.tell(Notice::Due);
         }
         Ok(created)
     }

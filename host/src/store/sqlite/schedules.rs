@@ -76,7 +76,7 @@ impl ScheduleStore for SqliteStore {
             fire.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
-        self.tell(Notice::Due { handler: spec.handler.clone() });
+        self.tell(Notice::Due);
         Ok(true)
     }
 }
