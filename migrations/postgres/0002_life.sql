@@ -104,13 +104,15 @@ create trigger fm_jobs_cancelled after update of status on fm_jobs for each row
 
 -- An execution takes its jobs along when it is cancelled, whoever does it; once more when the cancelling
 -- ends, for those that came meanwhile.
+-- 32 is how many entries a history keeps.
 create function fm_cancel_jobs() returns trigger language plpgsql as $$
 begin
     update fm_jobs as job
     set status = 'cancelled', updated_at = fm_now_ms(), waiting = null,
-        history = case when job.status = 'running' then job.history || jsonb_build_object(
-            'attempt', job.attempts, 'instance_id', coalesce(job.instance_id, ''),
-            'runner_id', job.runner_id, 'outcome', 'cancelled', 'at', fm_now_ms())
+        history = case when job.status = 'running' then
+            case when jsonb_array_length(job.history) >= 32 then job.history - 0 else job.history end
+            || jsonb_build_object('attempt', job.attempts, 'instance_id', coalesce(job.instance_id, ''),
+                'runner_id', job.runner_id, 'outcome', 'cancelled', 'at', fm_now_ms())
             else job.history end
     from (
         select id from fm_jobs

@@ -49,9 +49,10 @@ when new.status in ('cancelling', 'cancelled') and old.status is not new.status
 begin
     update fm_jobs
     set status = 'cancelled', updated_at = (select now from fm_clock), waiting = null,
-        history = case when status = 'running' then json_insert(history, '$[#]', json_object(
-            'attempt', attempts, 'instance_id', coalesce(instance_id, ''), 'runner_id', runner_id,
-            'outcome', 'cancelled', 'at', (select now from fm_clock)))
+        history = case when status = 'running' then json_insert(
+            case when json_array_length(history) >= 32 then json_remove(history, '$[0]') else history end,
+            '$[#]', json_object('attempt', attempts, 'instance_id', coalesce(instance_id, ''),
+                'runner_id', runner_id, 'outcome', 'cancelled', 'at', (select now from fm_clock)))
             else history end
     where execution_id = new.id and status in ('pending', 'running');
 end;

@@ -152,7 +152,7 @@ async fn batches_with_the_same_keys_in_opposite_orders_do_not_deadlock(f: Fixtur
     for round in 0..25 {
         let keyed = |at: usize| {
             let key = format!("{round}/{at}");
-            if at % 2 == 0 { active(&key) } else { within(&key) }
+            if at.is_multiple_of(2) { active(&key) } else { within(&key) }
         };
         let (forth, back) = ((0..KEYS).map(keyed), (0..KEYS).rev().map(keyed));
         let (forth, back, again) = tokio::join!(

@@ -3,9 +3,9 @@
 use crate::given::{
     claim, claim_one, execution_row, get, job_of, new_job, record, recording, running_of, waiting_execution,
 };
-use crate::hold::{blocked, lock, start};
-use flowmonkey_jobs::job::{Job, Lease, Status, Transition, Wake};
-use flowmonkey_jobs::store::{Changed, LeaseState, Recorded};
+use crate::hold::{blocked, hold, lock, start};
+use flowmonkey_jobs::job::{HISTORY_ENTRIES_MAX, Job, Lease, Status, Transition, Wake};
+use flowmonkey_jobs::store::{Changed, LeaseState, Recorded, StoreError};
 use flowmonkey_tests::database::Fixture;
 
 on_both_stores! {
@@ -16,10 +16,12 @@ on_both_stores! {
     an_outcome_after_that_has_lost_its_lease,
     a_job_that_came_while_the_execution_was_cancelling_goes_with_it,
     a_cancelled_job_of_an_execution_may_be_retried,
+    the_history_keeps_its_bound,
 }
 
 on_postgres! {
     a_cancel_that_waits_for_an_outcome_holds_nothing_that_the_outcome_needs,
+    a_circle_of_an_outcome_and_an_engine_is_broken_and_leaves_nothing_by_halves,
 }
 
 struct Given {
@@ -169,6 +171,24 @@ async fn a_cancelled_job_of_an_execution_may_be_retried(f: Fixture) {
     assert_eq!(execution_row(&f, "e").await, before);
 }
 
+async fn the_history_keeps_its_bound(f: Fixture) {
+    for entries in [HISTORY_ENTRIES_MAX - 1, HISTORY_ENTRIES_MAX] {
+        waiting_execution(&f, "e", "s").await;
+        let lease = running_of(&f, "e", "s").await;
+        let entry = |at| {
+            format!("{{\"attempt\": {at}, \"instance_id\": \"i\", \"outcome\": \"retried\", \"at\": 1}}")
+        };
+        let history: Vec<_> = (1..=entries).map(entry).collect();
+        f.set(&lease.job_id, &format!("history = '[{}]'", history.join(", "))).await;
+        f.execute("update fm_executions set status = 'cancelling'").await;
+        let history = get(&f, &lease.job_id).await.history;
+        assert_eq!(history.len(), HISTORY_ENTRIES_MAX as usize);
+        assert_eq!(history[0].attempt, entries + 2 - HISTORY_ENTRIES_MAX);
+        assert_eq!(history.last().unwrap().outcome, "cancelled");
+        f.execute("delete from fm_executions").await;
+    }
+}
+
 /// Jobs first, then the execution, as an outcome does: so the two never wait for each other in a circle.
 async fn a_cancel_that_waits_for_an_outcome_holds_nothing_that_the_outcome_needs(f: Fixture) {
     waiting_execution(&f, "e", "s").await;
@@ -183,4 +203,35 @@ async fn a_cancel_that_waits_for_an_outcome_holds_nothing_that_the_outcome_needs
     assert!(cancel.await.unwrap().unwrap());
     let late = f.store.record(&[recording(&lease, Transition::Complete(None))]).await.unwrap();
     assert_eq!(late, [Recorded::LeaseLost]);
+}
+
+/// An engine that writes to its execution twice in one transaction locks it before the jobs. Postgres ends
+/// one of the two; which, hangs on who waited first.
+async fn a_circle_of_an_outcome_and_an_engine_is_broken_and_leaves_nothing_by_halves(f: Fixture) {
+    waiting_execution(&f, "e", "s").await;
+    let lease = running_of(&f, "e", "s").await;
+    let mut engine = f.pg().begin().await.unwrap();
+    hold(&mut engine, "update fm_executions set step_count = 7", "e").await;
+    let ended = recording(&lease, Transition::Complete(None));
+    let again = ended.clone();
+    let outcome = start(&f, |store| async move { store.record(&[ended]).await });
+    blocked(f.pg()).await;
+    let cancel = sqlx::query("update fm_executions set status = 'cancelling'");
+    let cancelled = cancel.execute(&mut *engine).await;
+    let committed = if cancelled.is_ok() { engine.commit().await } else { engine.rollback().await };
+    committed.unwrap();
+    let outcome = outcome.await.unwrap();
+    let job = get(&f, &lease.job_id).await;
+    let execution = f.store.execution("e").await.unwrap().unwrap();
+    let truth = if cancelled.is_ok() {
+        assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+        assert_eq!((job.status, execution.status.as_str()), (Status::Cancelled, "cancelling"));
+        Recorded::LeaseLost
+    } else {
+        assert_eq!((job.status, execution.status.as_str()), (Status::Completed, "waiting"));
+        assert!(execution.wake_at.is_some());
+        Recorded::Written
+    };
+    // A runner repeats what failed, and hears which it was.
+    assert_eq!(f.store.record(&[again]).await.unwrap(), [truth]);
 }
