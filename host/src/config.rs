@@ -74,7 +74,8 @@ pub(crate) struct RawSettings {
     /// Delete cancelled jobs after this time [default: never]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_KEEP_CANCELLED")]
     pub(crate) keep_cancelled: Option<Span>,
-    /// Do without notifications, as behind a transaction pooler: true or false [default: false]
+    /// Do without notifications, as behind a transaction pooler, where the database's URL may also need
+    /// ?statement-cache-capacity=0: true or false [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", env = "FLOWMONKEY_POLL_ONLY")]
     pub(crate) poll_only: Option<bool>,
 }

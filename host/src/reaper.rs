@@ -1,12 +1,13 @@
 //! Finds jobs whose runner fell silent, and gives them back or fails them; deletes finished jobs when
 //! their time is over.
 
+use crate::job::{ErrorCode, Status};
 use crate::store::{Retention, SharedStore, StoreError};
 use crate::telemetry::{self, EventKind, Events};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often to look and for what. The defaults are FlowMonkey's.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +87,11 @@ async fn reap(store: &SharedStore, settings: &ReaperSettings, events: &Events) -
         for job in &taken {
             let runner_id = job.runner_id.as_deref();
             telemetry::reaped(&job.lease.job_id, &job.handler, runner_id, job.status.as_str());
-            events.tell(EventKind::Stalled, &job.lease.job_id, &job.handler, job.attempt);
+            let tell = |kind| events.tell(kind, &job.lease.job_id, &job.handler, job.attempt);
+            tell(EventKind::Stalled);
+            if job.status == Status::Failed {
+                tell(EventKind::Failed { code: ErrorCode::Stalled.to_string() });
+            }
         }
         if taken.len() < settings.batch_size as usize {
             return Ok(());
@@ -94,7 +99,8 @@ async fn reap(store: &SharedStore, settings: &ReaperSettings, events: &Events) -
     }
 }
 
-/// In small batches, so that nobody waits for a long transaction; a stop comes between two.
+/// In small batches, so that nobody waits for a long transaction; a stop comes between two, and stalled jobs
+/// do not wait for the end.
 async fn purge(
     store: &SharedStore,
     settings: &ReaperSettings,
@@ -104,7 +110,8 @@ async fn purge(
         return Ok(());
     }
     let mut purged = 0;
-    while !*stopped.borrow() {
+    let end = Instant::now() + settings.check_interval;
+    while !*stopped.borrow() && Instant::now() < end {
         let batch = store.purge(&settings.retention, settings.batch_size).await?;
         purged += batch;
         if batch < u64::from(settings.batch_size) {

@@ -62,6 +62,8 @@ struct Shared {
     wake: Notify,
     /// Makes the heartbeat loop look at its leases now: one may be cancelled.
     look: Notify,
+    /// Cancels that were told of, so that none is missed while its job's claim is on the way.
+    cancels: AtomicU64,
     completed: AtomicU64,
     failed: AtomicU64,
     superseded: AtomicU64,
@@ -73,6 +75,8 @@ struct Active {
     handler: String,
     attempt: u32,
     control: Control,
+    /// Whether its cancel was seen, which its guest may have heard of before.
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Runner {
@@ -93,6 +97,7 @@ impl Runner {
             claiming: watch::Sender::new(false),
             wake: Notify::new(),
             look: Notify::new(),
+            cancels: AtomicU64::new(0),
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             superseded: AtomicU64::new(0),
@@ -238,7 +243,12 @@ impl Shared {
     /// Enters an attempt, so that its lease is kept alive from now on.
     fn enter(&self, job: &Claimed) -> Control {
         let control = Control::default();
-        let entered = Active { handler: job.handler.clone(), attempt: job.attempt, control: control.clone() };
+        let entered = Active {
+            handler: job.handler.clone(),
+            attempt: job.attempt,
+            control: control.clone(),
+            cancelled: Arc::default(),
+        };
         let mut active = self.active();
         active.insert(job.lease.clone(), entered);
         self.active_count.send_replace(active.len());

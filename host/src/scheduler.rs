@@ -9,12 +9,14 @@ use crate::store::{Created, Firing, Missed, NewSchedule, Schedule, ScheduleStore
 use crate::telemetry;
 use cron::{Cron, CronError, Tz, parse_zone};
 use slots::plan;
-use std::collections::HashSet;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+const YEAR_MS: i64 = 366 * 24 * 60 * 60 * 1000;
+/// More missed slots than these are made up for by no schedule.
+const MISSED_MAX: u32 = 10_000;
 /// How many schedules one look takes at a time.
 const LOOK_MAX: u32 = 100;
 
@@ -94,9 +96,9 @@ impl NewSchedule {
             ..NewJob::new(&self.handler, self.input.clone())
         };
         job.check()?;
-        if self.missed_max == 0 {
-            let why = "the number of missed runs to make up for must be above 0";
-            return Err(InvalidJob(why.into()).into());
+        if !(1..=MISSED_MAX).contains(&self.missed_max) {
+            let why = format!("the number of missed runs to make up for must be between 1 and {MISSED_MAX}");
+            return Err(InvalidJob(why).into());
         }
         Ok(parse(self)?)
     }
@@ -204,20 +206,20 @@ async fn look_repeatedly(
 ) {
     let mut looks = interval(settings.check_interval.max(Duration::from_millis(1)));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut broken = HashSet::new();
     loop {
         tokio::select! {
             _ = stopped.changed() => return,
             _ = looks.tick() => {}
         }
-        if let Err(why) = look(&*store, &mut broken).await {
+        if let Err(why) = look(&*store).await {
             telemetry::scheduler_failing(&why);
         }
     }
 }
 
-/// Fires what is due. `broken` holds the names of those that cannot fire, which are reported once.
-async fn look(store: &dyn crate::store::Store, broken: &mut HashSet<String>) -> Result<(), StoreError> {
+/// Fires what is due. A schedule whose expression or zone is none, such as one that was written by hand, is
+/// paused: it would be in the way of the others at every look.
+async fn look(store: &dyn crate::store::Store) -> Result<(), StoreError> {
     loop {
         let due = store.due_schedules(LOOK_MAX).await?;
         let mut moved = 0;
@@ -225,11 +227,11 @@ async fn look(store: &dyn crate::store::Store, broken: &mut HashSet<String>) -> 
             match fire(store, schedule, due.now).await {
                 Ok(fired) => moved += usize::from(fired),
                 Err(ScheduleError::Store(why @ StoreError::Unavailable(_))) => return Err(why),
-                Err(why) => {
-                    if broken.insert(schedule.spec.name.clone()) {
-                        telemetry::schedule_failing(&schedule.spec.name, &why);
-                    }
+                Err(ScheduleError::Cron(why)) => {
+                    telemetry::schedule_failing(&schedule.spec.name, &why);
+                    moved += usize::from(store.pause_schedule(&schedule.spec.name).await?);
                 }
+                Err(why) => telemetry::schedule_failing(&schedule.spec.name, &why),
             }
         }
         // Only what moves on makes place for more.
@@ -243,6 +245,8 @@ async fn look(store: &dyn crate::store::Store, broken: &mut HashSet<String>) -> 
 async fn fire(store: &dyn ScheduleStore, schedule: &Schedule, now: i64) -> Result<bool, ScheduleError> {
     let Some(first) = schedule.next_at else { return Ok(false) };
     let (cron, zone) = parse(&schedule.spec)?;
+    // Nobody wants to make up for more than a year, and walking through it takes time.
+    let first = if now - first > YEAR_MS { cron.after(now - YEAR_MS, zone).unwrap_or(first) } else { first };
     let plan = plan(first, now, &schedule.spec, |at| cron.after(at, zone));
     let firing = Firing { schedule, slots: plan.fire, next_at: plan.next_at };
     let fired = store.fire(&firing).await?;

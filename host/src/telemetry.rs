@@ -139,9 +139,9 @@ pub(crate) fn fired(schedule: &str, jobs: usize, dropped: usize) {
     info!(target: SCHEDULER, schedule, jobs, dropped, "schedule fired");
 }
 
-/// A schedule cannot fire; the others do.
+/// A schedule cannot fire, and is paused if that is its own fault; the others do.
 pub(crate) fn schedule_failing(schedule: &str, why: &dyn Display) {
-    error!(target: SCHEDULER, schedule, %why, "schedule cannot fire");
+    error!(target: SCHEDULER, schedule, %why, "schedule cannot fire; if its expression or zone is wrong, it is paused");
 }
 
 /// The scheduler could not look; it looks again after its interval.

@@ -11,13 +11,29 @@ alter table fm_jobs add column waits int not null default 0;
 alter table fm_jobs add column resumed_with jsonb;
 -- A handler that is silent for longer is interrupted; null means that it need not beat.
 alter table fm_jobs add column heartbeat_timeout_ms bigint check (heartbeat_timeout_ms > 0);
+-- How often the runner of the current attempt beats; heartbeat_ms, which FlowMonkey's own reaper goes by, is
+-- at least that.
+alter table fm_jobs add column beat_ms int;
 -- The schedule that created it; run_at is the slot.
 alter table fm_jobs add column schedule text;
+
+alter table fm_jobs add constraint fm_jobs_history_check check (jsonb_typeof(history) = 'array');
+-- FlowMonkey's first version knew fewer statuses of executions, and lacked these columns.
+alter table fm_executions drop constraint if exists fm_executions_status_check;
+alter table fm_executions add constraint fm_executions_status_check check (status in
+    ('pending', 'running', 'waiting', 'cancelling', 'cancelled', 'completed', 'failed'));
+alter table fm_executions add column if not exists idempotency_key text;
+alter table fm_executions add column if not exists idempotency_expires_at bigint;
+alter table fm_executions add column if not exists cancellation jsonb;
+alter table fm_executions add column if not exists parent_execution_id text;
+alter table fm_executions add column if not exists wait_started_at bigint;
+alter table fm_executions add column if not exists timeout_config jsonb;
 
 -- The claim reads it priority by priority, so that jobs which are not due yet cost nothing.
 drop index fm_jobs_due;
 create index fm_jobs_due on fm_jobs (handler, priority, run_at, id)
     where status = 'pending' and attempts < max_attempts;
+create index fm_jobs_exhausted on fm_jobs (id) where status = 'pending' and attempts >= max_attempts;
 create unique index fm_jobs_unique on fm_jobs (handler, unique_key)
     where unique_key is not null and status in ('pending', 'running');
 -- For lists and retention.
@@ -126,6 +142,20 @@ end $$;
 create trigger fm_executions_cancelled after update of status on fm_executions for each row
     when (new.status in ('cancelling', 'cancelled') and old.status is distinct from new.status)
     execute function fm_cancel_jobs();
+
+-- A job that comes to a cancelled execution is cancelled as well. The execution is locked, so that a cancel
+-- which is under way either sees the job or is seen.
+create function fm_join_execution() returns trigger language plpgsql as $$
+begin
+    if (select status from fm_executions where id = new.execution_id for share)
+        in ('cancelling', 'cancelled') then
+        new.status := 'cancelled';
+    end if;
+    return new;
+end $$;
+create trigger fm_jobs_join before insert on fm_jobs for each row
+    when (new.execution_id is not null and new.status = 'pending')
+    execute function fm_join_execution();
 
 -- Creates a job inside the caller's own transaction and returns its id, or the id of the job that holds
 -- its unique key: for good while that one is pending or running, or for unique_ms from its creation.

@@ -6,11 +6,13 @@ alter table fm_jobs add column retry text;
 alter table fm_jobs add column waits integer not null default 0;
 alter table fm_jobs add column resumed_with text;
 alter table fm_jobs add column heartbeat_timeout_ms integer check (heartbeat_timeout_ms > 0);
+alter table fm_jobs add column beat_ms integer;
 alter table fm_jobs add column schedule text;
 
 drop index fm_jobs_due;
 create index fm_jobs_due on fm_jobs (handler, priority, run_at, id)
     where status = 'pending' and attempts < max_attempts;
+create index fm_jobs_exhausted on fm_jobs (id) where status = 'pending' and attempts >= max_attempts;
 create unique index fm_jobs_unique on fm_jobs (handler, unique_key)
     where unique_key is not null and status in ('pending', 'running');
 create index fm_jobs_finished on fm_jobs (status, updated_at)

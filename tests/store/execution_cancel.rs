@@ -14,12 +14,13 @@ on_both_stores! {
     an_execution_that_has_ended_is_not_cancelled,
     other_changes_of_an_execution_leave_its_jobs_alone,
     an_outcome_after_that_has_lost_its_lease,
-    a_job_that_came_while_the_execution_was_cancelling_goes_with_it,
+    a_job_that_comes_to_a_cancelled_execution_is_cancelled_as_well,
     a_cancelled_job_of_an_execution_may_be_retried,
     the_history_keeps_its_bound,
 }
 
 on_postgres! {
+    a_job_that_is_created_beside_a_cancel_does_not_outlive_it,
     a_cancel_that_waits_for_an_outcome_holds_nothing_that_the_outcome_needs,
     a_circle_of_an_outcome_and_an_engine_is_broken_and_leaves_nothing_by_halves,
 }
@@ -145,21 +146,6 @@ async fn an_outcome_after_that_has_lost_its_lease(f: Fixture) {
     }
 }
 
-async fn a_job_that_came_while_the_execution_was_cancelling_goes_with_it(f: Fixture) {
-    for by_engine in [false, true] {
-        waiting_execution(&f, "e", "s").await;
-        f.execute("update fm_executions set status = 'cancelling'").await;
-        let late = f.store.create(job_of("e", "s")).await.unwrap().job;
-        if by_engine {
-            f.execute("update fm_executions set status = 'cancelled'").await;
-        } else {
-            assert!(f.store.cancel_execution("e").await.unwrap());
-        }
-        assert_eq!(get(&f, &late.id).await.status, Status::Cancelled);
-        f.execute("delete from fm_executions").await;
-    }
-}
-
 async fn a_cancelled_job_of_an_execution_may_be_retried(f: Fixture) {
     waiting_execution(&f, "e", "s").await;
     let id = f.store.create(job_of("e", "s")).await.unwrap().job.id;
@@ -234,4 +220,34 @@ async fn a_circle_of_an_outcome_and_an_engine_is_broken_and_leaves_nothing_by_ha
     };
     // A runner repeats what failed, and hears which it was.
     assert_eq!(f.store.record(&[again]).await.unwrap(), [truth]);
+}
+
+async fn a_job_that_comes_to_a_cancelled_execution_is_cancelled_as_well(f: Fixture) {
+    for status in ["cancelling", "cancelled"] {
+        waiting_execution(&f, "e", "s").await;
+        f.execute(&format!("update fm_executions set status = '{status}'")).await;
+        let created = f.store.create(job_of("e", "s")).await.unwrap();
+        assert_eq!((created.job.status, created.is_new), (Status::Cancelled, true));
+        assert!(claim(&f, 10).await.is_empty());
+        f.execute("delete from fm_executions").await;
+    }
+}
+
+/// The job's insert is under way when the cancel comes, and the other way round.
+async fn a_job_that_is_created_beside_a_cancel_does_not_outlive_it(f: Fixture) {
+    for job_first in [true, false] {
+        waiting_execution(&f, "e", "s").await;
+        let mut rival = f.pg().begin().await.unwrap();
+        let insert = "insert into fm_jobs (id, execution_id, handler, input) values ('j', 'e', 'h', '1')";
+        let cancel = "update fm_executions set status = 'cancelled' where id = 'e'";
+        let (first, second) = if job_first { (insert, cancel) } else { (cancel, insert) };
+        sqlx::query(first).execute(&mut *rival).await.unwrap();
+        let pool = f.pg().clone();
+        let other = tokio::spawn(async move { sqlx::query(second).execute(&pool).await.unwrap() });
+        blocked(f.pg()).await;
+        rival.commit().await.unwrap();
+        other.await.unwrap();
+        assert_eq!(get(&f, "j").await.status, Status::Cancelled, "job first: {job_first}");
+        f.execute("delete from fm_executions").await;
+    }
 }

@@ -159,6 +159,24 @@ async fn what_its_operators_do_reaches_our_attempts() {
     assert_eq!(record(&f, &lease, Transition::Complete(None)).await, Recorded::LeaseLost);
 }
 
+/// Its simplest runner claims without an instance of its own: ours must not hold again by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_without_an_instance_does_not_revive_our_superseded_attempt() {
+    let f = beside().await;
+    let client = Client { f: &f, name: "theirs" };
+    let now = f.now().await;
+    client.create("job", now).await;
+    let late = f.store.claim(&request()).await.unwrap().jobs.remove(0).lease;
+    f.set("job", "heartbeat_at = 1").await;
+    assert_eq!(f.store.reap(STALLED, 10).await.unwrap().len(), 1);
+    let claimed =
+        format!("status = 'running', runner_id = 'theirs', heartbeat_at = {now}, attempts = attempts + 1");
+    f.set("job", &claimed).await;
+    assert_eq!(f.store.heartbeat(std::slice::from_ref(&late)).await.unwrap(), [LeaseState::Lost]);
+    assert_eq!(record(&f, &late, Transition::Complete(None)).await, Recorded::LeaseLost);
+    assert_eq!(get(&f, "job").await.status, Status::Running);
+}
+
 /// It fences by runner where it fences at all; ours by the attempt, also against its older instances.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_superseded_attempt_of_either_side_changes_nothing() {

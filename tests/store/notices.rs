@@ -1,8 +1,8 @@
 //! `listen`: what a store tells of what others do to its jobs.
 
 use crate::given::{
-    HANDLER, claim_one, error, in_status, json, new_job, pending, pg_store, reap_one, record, running,
-    silence, waiting_execution,
+    claim_one, error, in_status, json, new_job, pending, pg_store, reap_one, record, running, silence,
+    waiting_execution,
 };
 use crate::hold::PATIENCE;
 use flowmonkey_jobs::job::{NewJob, Start, Status, Transition, Wake};

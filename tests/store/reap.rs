@@ -10,6 +10,7 @@ use flowmonkey_tests::database::Fixture;
 use std::time::Duration;
 
 on_both_stores! {
+    a_pending_job_without_an_attempt_left_fails,
     only_heartbeats_older_than_the_threshold_are_reaped,
     the_statement_decides_as_the_rule_does,
     a_reaped_job_runs_again_at_once,
@@ -194,4 +195,15 @@ async fn finding_stalled_jobs_changes_nothing(f: Fixture) {
     let found = f.store.find_stalled(STALLED, 10).await.unwrap();
     assert_eq!(format!("{found:?}"), format!("[{:?}]", get(&f, &lease.job_id).await));
     assert_eq!(f.row(&lease.job_id).await, before);
+}
+
+/// A client that gives jobs back without a look at their attempts leaves such behind.
+async fn a_pending_job_without_an_attempt_left_fails(f: Fixture) {
+    let job = pending(&f).await;
+    f.set(&job.id, "attempts = 3").await;
+    assert!(claim(&f, 10).await.is_empty());
+    assert_eq!(f.store.reap(STALLED, 10).await.unwrap()[0].status, Status::Failed);
+    let job = get(&f, &job.id).await;
+    assert_eq!((job.status, job.error.unwrap().code.as_str()), (Status::Failed, "STALLED"));
+    assert!(f.store.reap(STALLED, 10).await.unwrap().is_empty());
 }

@@ -11,6 +11,7 @@ use flowmonkey_tests::database::Fixture;
 use std::time::Duration;
 
 on_both_stores! {
+    the_payload_outlives_a_failure_and_an_operators_retry,
     every_kind_of_wait_is_resumed,
     a_wait_whose_time_has_come_is_resumed_with_its_payload,
     the_payload_reaches_the_next_attempt_as_it_was,
@@ -245,4 +246,14 @@ async fn of_two_resumes_at_once_the_first_stands(f: Fixture) {
     rival.commit().await.unwrap();
     assert_eq!(second.await.unwrap().unwrap(), Changed::NotFrom(Status::Pending));
     assert_eq!(claim_one(&f).await.resumed_with, Some(json("\"first\"")));
+}
+
+async fn the_payload_outlives_a_failure_and_an_operators_retry(f: Fixture) {
+    let lease = running(&f).await;
+    record(&f, &lease, Transition::Wait { until: Wake::Signal("s".into()), reason: None }).await;
+    assert_eq!(f.store.resume(&lease.job_id, Some(&json("5"))).await.unwrap(), Changed::Yes);
+    let again = claim_one(&f).await;
+    record(&f, &again.lease, Transition::Fail(error("X"))).await;
+    assert_eq!(f.store.retry(&lease.job_id).await.unwrap(), Changed::Yes);
+    assert_eq!(claim_one(&f).await.resumed_with, Some(json("5")), "the handler was resumed once and for all");
 }

@@ -62,8 +62,11 @@ impl RetryPolicy {
     pub fn bound(&self, attempt: u32) -> Duration {
         let exponent = attempt.saturating_sub(1).min(1024) as i32;
         let seconds = self.base.as_secs_f64() * self.factor.max(1.0).powi(exponent);
-        // Not `Duration::from_secs_f64`: that panics on infinity, which a large exponent reaches.
-        if seconds >= self.cap.as_secs_f64() { self.cap } else { Duration::from_secs_f64(seconds) }
+        if self.base.is_zero() {
+            return Duration::ZERO;
+        }
+        // Not `Duration::from_secs_f64` for all: that panics on infinity, which a large exponent reaches.
+        if seconds < self.cap.as_secs_f64() { Duration::from_secs_f64(seconds) } else { self.cap }
     }
 
     /// The pause after this attempt, given a random number from 0 to 1.
@@ -90,6 +93,16 @@ mod tests {
         let policy = RetryPolicy::default();
         for (jitter, millis) in [(0.0, 0), (0.5, 2000), (1.0, 4000), (7.0, 4000), (-1.0, 0)] {
             assert_eq!(policy.backoff(3, jitter).as_millis(), millis, "jitter {jitter}");
+        }
+    }
+
+    #[test]
+    fn no_policy_makes_it_panic() {
+        for (base, factor) in [(0, 100.0), (0, 1e300), (1, 1e300), (1, f64::INFINITY), (1, f64::NAN)] {
+            let policy = RetryPolicy { base: Duration::from_secs(base), factor, ..RetryPolicy::default() };
+            for attempt in [1, 3, 156, 1000, u32::MAX] {
+                assert!(policy.backoff(attempt, 1.0) <= policy.cap, "{policy:?}");
+            }
         }
     }
 

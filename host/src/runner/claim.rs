@@ -2,23 +2,27 @@ use super::recorder::Finished;
 use super::{Outage, Phase, Shared, attempt};
 use crate::store::{Claim, ClaimRequest, Claimed, StoreError};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
-/// The pause before the next claim when rivals held all that was due.
-const RIVAL_PAUSE: Duration = Duration::from_millis(5);
+/// The first pause before the next claim when others held all that was due; it doubles up to the poll
+/// interval.
+const RIVAL_PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// Claims until the runner stops. No error ends it: a database that is away is asked again.
 pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Sender<Finished>) {
     let outage = Outage::of("claim");
     let mut failures = 0;
+    let mut rival_pause = RIVAL_PAUSE_MIN;
     while shared.phase() == Phase::Running {
         let free = free_places(&shared).await;
         if free == 0 {
             continue;
         }
         let limit = free.min(shared.settings.batch_size.get());
+        let cancels = shared.cancels.load(Ordering::SeqCst);
         let claimed = claim(&shared, limit).await;
         outage.note(&shared, &claimed);
         match claimed {
@@ -27,10 +31,16 @@ pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Send
                 // Others may hold all that is due, for as long as their claims take.
                 let pause = match (more, jobs.is_empty()) {
                     (true, false) => Duration::ZERO,
-                    (true, true) => RIVAL_PAUSE,
+                    (true, true) => rival_pause,
                     (false, _) => shared.settings.poll_interval,
                 };
+                let is_rivalled = more && jobs.is_empty();
+                let longer = (rival_pause * 2).min(shared.settings.poll_interval);
+                rival_pause = if is_rivalled { longer } else { RIVAL_PAUSE_MIN };
                 begin(&shared, jobs, &recordings);
+                if shared.cancels.load(Ordering::SeqCst) != cancels {
+                    shared.look.notify_one();
+                }
                 if pause.is_zero() {
                     continue;
                 }

@@ -4,6 +4,7 @@ use crate::sandbox::{Control, Directive, Interruption};
 use crate::store::{LeaseState, RunnerRow, StoreError};
 use crate::telemetry::EventKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -68,7 +69,7 @@ fn heed(shared: &Shared, attempts: Attempts, states: &[LeaseState], is_beat: boo
             LeaseState::Held if is_beat => tell(EventKind::Heartbeat),
             LeaseState::Held => {}
             LeaseState::Cancelled => {
-                if active.control.directive() != Directive::Cancel {
+                if !active.cancelled.swap(true, Ordering::Relaxed) {
                     tell(EventKind::Cancelled);
                     cancel(active.control, shared.settings.cancel_grace);
                 }

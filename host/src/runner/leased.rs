@@ -29,8 +29,11 @@ pub(super) struct LeasedHost {
 
 #[derive(Default)]
 struct Reports {
-    /// The last report, until it is written.
-    unwritten: Option<Progress>,
+    /// The last report.
+    last: Option<Progress>,
+    /// How many there were, and up to which they are written.
+    reported: u64,
+    written: u64,
     writing: bool,
 }
 
@@ -49,9 +52,10 @@ impl LeasedHost {
         }
     }
 
-    /// The last report, if nobody has written it; the record does then.
+    /// The last report, unless it is written for certain; the record writes it then.
     pub(super) fn unwritten_progress(&self) -> Option<Progress> {
-        lock(&self.progress).unwritten.take()
+        let reports = lock(&self.progress);
+        reports.last.clone().filter(|_| reports.written < reports.reported)
     }
 
     /// Runs a call of the store on the host's runtime.
@@ -128,7 +132,8 @@ impl AttemptHost for LeasedHost {
     fn progress(&self, progress: Progress) {
         self.tell(EventKind::Progress { percent: progress.percent, message: progress.message.clone() });
         let mut reports = lock(&self.progress);
-        reports.unwritten = Some(progress);
+        reports.last = Some(progress);
+        reports.reported += 1;
         if reports.writing {
             return;
         }
@@ -157,19 +162,17 @@ async fn write_progress(
     reports: &Mutex<Reports>,
 ) -> Result<(), HostFault> {
     loop {
-        let next = {
+        let (progress, number) = {
             let mut reports = lock(reports);
-            let next = reports.unwritten.take();
+            let next = reports.last.clone().filter(|_| reports.written < reports.reported);
             reports.writing = next.is_some();
-            next
+            let Some(progress) = next else { return Ok(()) };
+            (progress, reports.reported)
         };
-        let Some(progress) = next else { return Ok(()) };
         match store.progress(lease, &progress).await {
-            Ok(()) => {}
+            Ok(()) => lock(reports).written = number,
             Err(StoreError::LeaseLost) => return Err(HostFault::LeaseLost),
-            Err(_) => {
-                lock(reports).unwritten.get_or_insert(progress);
-            }
+            Err(_) => {}
         }
         tokio::time::sleep(PROGRESS_PAUSE).await;
     }

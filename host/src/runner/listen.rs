@@ -2,6 +2,7 @@ use super::{Outage, Phase, Shared};
 use crate::store::{DUE_ECHO, Notice, Notices};
 use crate::telemetry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -61,6 +62,7 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
                 echo.get_or_insert(Instant::now() + DUE_ECHO);
             }
             Notice::Cancelled { job_id } => {
+                shared.cancels.fetch_add(1, Ordering::SeqCst);
                 if shared.active().keys().any(|lease| lease.job_id == job_id) {
                     shared.look.notify_one();
                 }

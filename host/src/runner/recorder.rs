@@ -10,6 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 /// At most so many outcomes a statement.
 const GROUP_MAX: usize = 100;
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How often a refusal is repeated that may be the database's and not the value's: for some twenty seconds.
+const ODD_MAX: u32 = 8;
 
 /// An attempt that has ended and is to be recorded.
 pub(super) struct Finished {
@@ -47,7 +49,10 @@ pub(super) async fn record_repeatedly(shared: Arc<Shared>, mut received: mpsc::R
 async fn record(shared: &Shared, outage: &Outage, group: &[Finished]) {
     let recordings: Vec<Recording> = group.iter().map(|finished| finished.recording.clone()).collect();
     match write(shared, outage, &recordings).await {
-        Ok(answers) => group.iter().zip(answers).for_each(|(one, answer)| count(shared, one, answer)),
+        Ok(answers) => group
+            .iter()
+            .zip(answers)
+            .for_each(|(one, answer)| count(shared, one, &one.recording.transition, answer)),
         // One of them is at fault: find it, and save the others.
         Err(_) if group.len() > 1 => {
             for finished in group {
@@ -60,7 +65,9 @@ async fn record(shared: &Shared, outage: &Outage, group: &[Finished]) {
 
 async fn record_alone(shared: &Shared, outage: &Outage, finished: &Finished) {
     match write(shared, outage, std::slice::from_ref(&finished.recording)).await {
-        Ok(answers) => answers.into_iter().for_each(|answer| count(shared, finished, answer)),
+        Ok(answers) => answers
+            .into_iter()
+            .for_each(|answer| count(shared, finished, &finished.recording.transition, answer)),
         Err(why) => give_reason(shared, outage, finished, &why).await,
     }
 }
@@ -73,36 +80,37 @@ async fn give_reason(shared: &Shared, outage: &Outage, finished: &Finished, why:
     let transition = Transition::Fail(error);
     let recording = Recording { transition, progress: None, ..finished.recording.clone() };
     match write(shared, outage, std::slice::from_ref(&recording)).await {
-        Ok(_) => {
+        Ok(answers) => {
             telemetry::outcome_refused(finished.name(), why);
-            shared.failed.fetch_add(1, Ordering::Relaxed);
-            let (job_id, code) = (&recording.lease.job_id, ErrorCode::InvalidOutput.to_string());
-            shared.events.tell(EventKind::Failed { code }, job_id, &finished.handler, finished.attempt);
+            answers.into_iter().for_each(|answer| count(shared, finished, &recording.transition, answer));
         }
         Err(why) => telemetry::unrecordable(finished.name(), &why),
     }
 }
 
-/// Repeats for as long as the database is away; `record` may be repeated without harm.
+/// Repeats for as long as the database is away; `record` may be repeated without harm. An error that says
+/// nothing of the value, such as a privilege that is missing for a moment, is given some time as well.
 async fn write(
     shared: &Shared,
     outage: &Outage,
     recordings: &[Recording],
 ) -> Result<Vec<Recorded>, StoreError> {
     let mut pause = Duration::from_millis(100);
+    let mut odd = 0;
     loop {
         let written = shared.store.record(recordings).await;
         outage.note(shared, &written);
-        if !matches!(written, Err(StoreError::Unavailable(_))) {
-            return written;
+        match &written {
+            Err(StoreError::Unavailable(_)) => {}
+            Err(StoreError::Schema(_) | StoreError::Internal(_)) if odd < ODD_MAX => odd += 1,
+            _ => return written,
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(BACKOFF_MAX);
     }
 }
 
-fn count(shared: &Shared, finished: &Finished, answer: Recorded) {
-    let transition = &finished.recording.transition;
+fn count(shared: &Shared, finished: &Finished, transition: &Transition, answer: Recorded) {
     let code = || transition.error().map(|error| error.code.clone()).unwrap_or_default();
     let (counter, kind) = match (answer, transition) {
         (Recorded::LeaseLost, _) => {

@@ -83,7 +83,10 @@ impl Control {
             if last.elapsed() >= bound {
                 return;
             }
-            sleep_until(last + bound).await;
+            match last.checked_add(bound) {
+                Some(end) => sleep_until(end).await,
+                None => return std::future::pending().await,
+            }
         }
     }
 

@@ -72,7 +72,10 @@ fn from_database(code: &str, message: &str) -> StoreError {
                 "the database lacks FlowMonkey's tables or has other ones ({message}); run `flowmonkey migrate`"
             )),
             "23503" => StoreError::Invalid(format!("the execution does not exist ({message})")),
-            "22021" | "22P05" => StoreError::Invalid(message.into()),
+            // Data exceptions, broken checks, limits of the program: the value is at fault.
+            _ if code.starts_with("22") || code.starts_with("54") || code == "23514" => {
+                StoreError::Invalid(message.into())
+            }
             _ => StoreError::Internal(format!("{message} (SQLSTATE {code})")),
         };
     }
@@ -80,6 +83,8 @@ fn from_database(code: &str, message: &str) -> StoreError {
         // BUSY, LOCKED, NOMEM, IOERR, FULL, CANTOPEN, PROTOCOL
         Ok((5 | 6 | 7 | 10 | 13 | 14 | 15, _)) => StoreError::Unavailable(message.into()),
         Ok((_, 787)) => StoreError::Invalid("the execution does not exist".into()),
+        // TOOBIG, CONSTRAINT
+        Ok((18 | 19, 18 | 275)) => StoreError::Invalid(message.into()),
         Ok((1, _)) if message.starts_with("no such") => StoreError::Schema(format!(
             "the database lacks FlowMonkey's tables or has other ones ({message}); run `flowmonkey migrate`"
         )),
@@ -101,10 +106,10 @@ mod tests {
             assert!(matches!(from_database(code, "m"), Schema(_)), "{code}");
         }
         assert!(matches!(from_database("1", "no such table: fm_jobs"), Schema(_)));
-        for code in ["23503", "787", "22021"] {
+        for code in ["23503", "787", "22021", "22012", "54000", "23514", "18", "275"] {
             assert!(matches!(from_database(code, "m"), Invalid(_)), "{code}");
         }
-        for code in ["23505", "22012", "1555", "1", ""] {
+        for code in ["23505", "1555", "1", "26000", ""] {
             assert!(matches!(from_database(code, "m"), Internal(_)), "{code}");
         }
     }

@@ -154,6 +154,16 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// The statuses whose jobs are not kept for good, with the time they are.
+    pub(super) fn by_status(&self) -> impl Iterator<Item = (Status, Duration)> {
+        let all = [
+            (Status::Completed, self.completed),
+            (Status::Failed, self.failed),
+            (Status::Cancelled, self.cancelled),
+        ];
+        all.into_iter().filter_map(|(status, age)| Some((status, age?)))
+    }
+
     /// Whether everything is kept for good.
     pub fn is_for_good(&self) -> bool {
         *self == Retention::default()
@@ -174,8 +184,10 @@ pub const STATS_COUNT_MAX: u32 = 10_000;
 /// How far back [`HandlerStats`] looks at jobs that ended.
 pub const STATS_WINDOW: Duration = Duration::from_secs(60 * 60);
 
-/// How many jobs a handler has. A number that has reached [`STATS_COUNT_MAX`] means "that many or more":
-/// what is beyond is not counted, so that a backlog of millions costs what one of ten thousand does.
+/// How many jobs a handler has, from at most [`STATS_COUNT_MAX`] rows a number, so that a backlog of
+/// millions costs what one of ten thousand does. A number of pending jobs that has reached it means "that
+/// many or more". Running and ended jobs are counted over all handlers together, the last that ended first:
+/// where they reach it in sum, each handler has its share of those rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct HandlerStats {
     /// The handler's name.

@@ -4,7 +4,7 @@ use super::{
     Changed, Claimed, ContextFault, Execution, HandlerStats, LeaseState, NewSchedule, Reaped, RunnerRow,
     Schedule, StoreError,
 };
-use crate::job::{Job, JsonText, Lease};
+use crate::job::{Job, JobError, JsonText, Lease};
 use sqlx::{ColumnIndex, Decode, Row, Type};
 use std::time::Duration;
 
@@ -49,28 +49,36 @@ pub(super) fn job(row: &impl Columns) -> Result<Job, StoreError> {
         status: row.text("status")?.parse().map_err(|why| broken("status", why))?,
         input: JsonText::from_store(row.text("input")?),
         result: row.text_maybe("result")?.map(JsonText::from_store),
-        error: parsed(row, "error").map_err(|why| broken("error", why))?,
+        error: error(row)?,
         priority: row.int("priority")? as i16,
         run_at: row.int_maybe("run_at")?,
-        waiting: parsed(row, "waiting").map_err(|why| broken("waiting", why))?,
+        waiting: parsed(row, "waiting").unwrap_or_default(),
         attempts: row.int("attempts")? as u32,
         max_attempts: row.int("max_attempts")? as u32,
         waits: row.int("waits")? as u32,
         resumed_with: row.text_maybe("resumed_with")?.map(JsonText::from_store),
-        retry: parsed(row, "retry").map_err(|why| broken("retry", why))?,
+        retry: parsed(row, "retry").unwrap_or_default(),
         heartbeat_timeout_ms: row.int_maybe("heartbeat_timeout_ms")?,
         unique_key: row.text_maybe("unique_key")?,
         schedule: row.text_maybe("schedule")?,
         runner_id: row.text_maybe("runner_id")?,
         instance_id: row.text_maybe("instance_id")?,
         heartbeat_at: row.int_maybe("heartbeat_at")?,
-        progress: parsed(row, "progress").map_err(|why| broken("progress", why))?,
+        // What others wrote there in another form is not worth failing for.
+        progress: parsed(row, "progress").unwrap_or_default(),
         checkpoint: row.text_maybe("checkpoint")?.map(JsonText::from_store),
         history: parsed(row, "history").map_err(|why| broken("history", why))?.unwrap_or_default(),
         created_at: row.int("created_at")?,
         updated_at: row.int("updated_at")?,
         id,
     })
+}
+
+/// An error that others wrote in another form is shown as it is.
+fn error(row: &impl Columns) -> Result<Option<JobError>, StoreError> {
+    let Some(text) = row.text_maybe("error")? else { return Ok(None) };
+    let unreadable = || Some(JobError::guest("UNREADABLE".into(), text.clone(), None));
+    Ok(serde_json::from_str(&text).unwrap_or_else(|_| unreadable()))
 }
 
 pub(super) fn claimed(row: &impl Columns) -> Result<Claimed, StoreError> {
@@ -115,8 +123,7 @@ pub(super) fn execution(row: &impl Columns) -> Result<Execution, StoreError> {
         current_step: row.text_maybe("current_step")?,
         context: JsonText::from_store(row.text("context")?),
         wake_at: row.int_maybe("wake_at")?,
-        // Its engine may have written an error of another form.
-        error: parsed(row, "error").unwrap_or_default(),
+        error: error(row)?,
     })
 }
 

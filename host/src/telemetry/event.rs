@@ -5,7 +5,7 @@ use tokio::sync::broadcast;
 const EVENTS_MAX: usize = 4096;
 
 /// Something that happened to a job, told to programs. What ends an attempt is told once it stands in the
-/// database; an event says nothing that a row does not.
+/// database. Progress is told as the handler reports it, of which the last is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// What happened.
@@ -61,7 +61,7 @@ pub enum EventKind {
     Cancelled,
     /// Its runner fell silent; told by the reaper.
     Stalled,
-    /// Its outcome was dropped, since the job belonged to another attempt.
+    /// Its outcome was dropped, since the job was cancelled or belonged to another attempt.
     Superseded,
 }
 

@@ -5,7 +5,7 @@
 -- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It sees one job more than
 -- the limit, and decides how many of each handler and priority are taken. Then so many rows of each stretch
 -- are locked, past those that others hold: nothing is locked that is not taken, and rivals do not leave each
--- other empty-handed. The limit of 1000 is there for the planner, which cannot know the other one.
+-- other empty-handed. The limits of 1000 are there for the planner, which cannot know the others.
 with wanted as (
     select handler, least(greatest(min(places), 0), $4::int + 1) as places
     from unnest($2::text[], $3::int[]) as wanted (handler, places)
@@ -24,7 +24,7 @@ with wanted as (
                 where handler = wanted.handler and priority = level.priority and run_at <= fm_now_ms()
                     and status = 'pending' and attempts < max_attempts
                 order by run_at, id
-                limit 1000
+                limit 1001
             ) as stretch
             limit wanted.places
         ) as first
@@ -56,8 +56,8 @@ with wanted as (
 ), taken as (
     update fm_jobs as job
     set status = 'running', attempts = job.attempts + 1, runner_id = $1,
-        instance_id = gen_random_uuid()::text, heartbeat_at = fm_now_ms(), heartbeat_ms = $5::int,
-        updated_at = fm_now_ms(), waiting = null
+        instance_id = gen_random_uuid()::text, heartbeat_at = fm_now_ms(), beat_ms = $5::int,
+        heartbeat_ms = greatest(job.heartbeat_ms, $5::int), updated_at = fm_now_ms(), waiting = null
     where job.id = any(array(select id from held))
     returning job.id, job.instance_id, job.handler, job.input::text, job.attempts::bigint,
         job.max_attempts::bigint, job.waits::bigint, job.resumed_with::text, job.retry::text,

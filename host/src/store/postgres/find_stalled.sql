@@ -6,6 +6,6 @@ select
     heartbeat_at, progress::text, checkpoint::text, history::text, created_at, updated_at
 from fm_jobs
 where status = 'running' and heartbeat_at < fm_now_ms() - $1
-    and heartbeat_at < fm_now_ms() - 3 * heartbeat_ms::bigint
+    and heartbeat_at < fm_now_ms() - 3 * coalesce(beat_ms, heartbeat_ms)::bigint
 order by heartbeat_at, id
 limit $2

@@ -1,5 +1,6 @@
 -- $1 job ids, $2 instance ids, in pairs; one row a pair, in their order
--- Locks in the order of ids, as record.sql does, so that the two never wait for each other in a circle.
+-- A row that somebody else holds is passed over and counts as held: one that waits would keep all the
+-- others from being beaten for.
 -- The last select sees the rows as they were before: one that still looks held was changed meanwhile,
 -- and the next beat tells how.
 with lease as (
@@ -11,7 +12,7 @@ with lease as (
     join lease on job.id = lease.job_id and job.instance_id = lease.instance_id
     where job.status = 'running'
     order by job.id
-    for no key update of job
+    for no key update of job skip locked
 ), beaten as (
     update fm_jobs as job
     set heartbeat_at = fm_now_ms()

@@ -1,13 +1,14 @@
 use super::{PgStore, sql};
 use crate::job::{HISTORY_ENTRIES_MAX, Lease};
 use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
-use crate::store::row;
+use crate::store::row::{self, Columns};
 use crate::store::{
     Claim, ClaimRequest, HandlerPlaces, LeaseState, LeaseStore, Reaped, Recorded, Recording, Retention,
     RunnerRow, StoreError,
 };
 use async_trait::async_trait;
 use sqlx::Row;
+use sqlx::postgres::PgRow;
 use std::time::Duration;
 
 /// More in one statement would not be quicker.
@@ -64,9 +65,16 @@ impl LeaseStore for PgStore {
             .bind(column(|row| Some(&row.usage)))
             .bind(column(|row| row.progress.as_deref()))
             .bind(HISTORY_ENTRIES_MAX as i32);
-        let answers = self.rows(query).await?;
-        let recorded = |written| if written { Recorded::Written } else { Recorded::LeaseLost };
-        answers.iter().map(|answer| Ok(recorded(answer.try_get("written")?))).collect()
+        let mut answers = written(&self.rows(query).await?)?;
+        if answers.contains(&Recorded::LeaseLost) {
+            // One that waited for an earlier call of ours could not see what that call had written.
+            let query = sqlx::query(sql::RECORDED)
+                .bind(column(|row| Some(&row.job_id)))
+                .bind(column(|row| Some(&row.instance_id)))
+                .bind(column(|row| Some(row.outcome)));
+            answers = written(&self.rows(query).await?)?;
+        }
+        Ok(answers)
     }
 
     async fn reap(&self, older_than: Duration, limit: u32) -> Result<Vec<Reaped>, StoreError> {
@@ -79,12 +87,26 @@ impl LeaseStore for PgStore {
     }
 
     async fn purge(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError> {
-        let query = sqlx::query(sql::PURGE)
-            .bind(retention.completed.map(millis))
-            .bind(retention.failed.map(millis))
-            .bind(retention.cancelled.map(millis))
-            .bind(i64::from(limit));
-        Ok(self.call(query.execute(&self.pool)).await?.rows_affected())
+        let mut purged = 0;
+        for (status, age) in retention.by_status() {
+            let mut after = (i64::MIN, String::new());
+            while purged < u64::from(limit) {
+                let rows = i64::from(limit) - purged as i64;
+                let page = sqlx::query(sql::PURGE)
+                    .bind(status.as_str())
+                    .bind(millis(age))
+                    .bind(after.0)
+                    .bind(&after.1)
+                    .bind(rows);
+                let page = self.call(page.fetch_one(&self.pool)).await?;
+                purged += page.int("gone")? as u64;
+                if page.int("seen")? < rows {
+                    break;
+                }
+                after = (page.int("updated_at")?, page.text("id")?);
+            }
+        }
+        Ok(purged)
     }
 
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
@@ -108,4 +130,9 @@ impl PgStore {
         let rows = self.rows(sqlx::query(statement).bind(jobs).bind(instances)).await?;
         rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
     }
+}
+
+fn written(rows: &[PgRow]) -> Result<Vec<Recorded>, StoreError> {
+    let recorded = |written| if written { Recorded::Written } else { Recorded::LeaseLost };
+    rows.iter().map(|row| Ok(recorded(row.try_get("written")?))).collect()
 }

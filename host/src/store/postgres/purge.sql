@@ -1,22 +1,28 @@
--- $1 age in ms of completed jobs, $2 of failed, $3 of cancelled, null to keep them; $4 limit
-with old as (
+-- $1 status, $2 age in ms, $3 and $4 the last row of the page before (updated_at, id), $5 rows a page
+-- One page of old rows along the index, of which those go that may. One row: how many went, how many were
+-- read, and the last of them.
+with page as materialized (
+    select id, updated_at, execution_id
+    from fm_jobs
+    where status = $1 and status in ('completed', 'failed', 'cancelled')
+        and updated_at < fm_now_ms() - $2::bigint
+        and (updated_at > $3 or updated_at = $3 and id > $4)
+    order by updated_at, id
+    limit $5
+), doomed as (
     select job.id
-    from (values ('completed', $1::bigint), ('failed', $2::bigint), ('cancelled', $3::bigint))
-        as kept (status, age_ms)
+    from page
     cross join lateral (
-        select id
-        from fm_jobs as job
-        where job.status = kept.status and job.status in ('completed', 'failed', 'cancelled')
-            and job.updated_at < fm_now_ms() - kept.age_ms
-            and not exists (select from fm_unique_periods as period
-                where period.job_id = job.id and period.expires_at > fm_now_ms())
-            and not exists (select from fm_executions as execution
-                where execution.id = job.execution_id
-                    and execution.status not in ('completed', 'failed', 'cancelled'))
-        order by job.updated_at
-        limit $4
-        for update skip locked
+        select id from fm_jobs where id = page.id and status = $1 for update skip locked
     ) as job
-    limit $4
+    where not exists (select from fm_unique_periods as period
+            where period.job_id = page.id and period.expires_at > fm_now_ms())
+        and not exists (select from fm_executions as execution
+            where execution.id = page.execution_id
+                and execution.status not in ('completed', 'failed', 'cancelled'))
+), gone as (
+    delete from fm_jobs where id = any(array(select id from doomed)) returning id
 )
-delete from fm_jobs as job using old where job.id = old.id
+select (select count(*) from gone) as gone, (select count(*) from page) as seen, last.updated_at, last.id
+from (select) as always
+left join (select updated_at, id from page order by updated_at desc, id desc limit 1) as last on true

@@ -26,8 +26,9 @@ with recording as (
         attempts = job.attempts - recording.refund,
         waiting = recording.waiting::jsonb,
         waits = job.waits + (recording.outcome = 'waiting')::int,
-        resumed_with = case when recording.status = 'pending' and recording.outcome <> 'waiting'
-            then job.resumed_with end,
+        resumed_with = case when recording.outcome not in ('completed', 'waiting') then job.resumed_with end,
+        instance_id = case when recording.status <> 'pending' then job.instance_id end,
+        beat_ms = null,
         progress = coalesce(recording.progress::jsonb, job.progress),
         updated_at = fm_now_ms(),
         history = case when jsonb_array_length(job.history) >= $13 then job.history - 0 else job.history end
@@ -37,7 +38,7 @@ with recording as (
     from held, recording
     where job.id = held.id and recording.job_id = held.id
         and job.instance_id = recording.instance_id and job.status = 'running'
-    returning job.id, job.instance_id, recording.outcome, job.status, job.execution_id, job.step_id,
+    returning job.id, recording.instance_id, recording.outcome, job.status, job.execution_id, job.step_id,
         job.result, job.error
 ), waiting as (
     select written.*

@@ -1,7 +1,7 @@
 -- $1 id. An execution that failed with the job waits for it again.
 with retried as (
     update fm_jobs
-    set status = 'pending', attempts = 0, waits = 0, run_at = fm_now_ms(), updated_at = fm_now_ms()
+    set status = 'pending', instance_id = null, attempts = 0, waits = 0, run_at = fm_now_ms(), updated_at = fm_now_ms()
     where id = $1 and status in ('failed', 'cancelled')
     returning id, execution_id, step_id
 ), waiting as (

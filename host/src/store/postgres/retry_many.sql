@@ -11,7 +11,7 @@ with wanted as (
     for update skip locked
 ), retried as (
     update fm_jobs as job
-    set status = 'pending', attempts = 0, waits = 0, run_at = fm_now_ms(), updated_at = fm_now_ms()
+    set status = 'pending', instance_id = null, attempts = 0, waits = 0, run_at = fm_now_ms(), updated_at = fm_now_ms()
     from wanted
     where job.id = wanted.id
     returning job.id, job.execution_id, job.step_id

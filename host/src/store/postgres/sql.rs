@@ -50,6 +50,7 @@ statements! {
     PUT_SCHEDULE = "put_schedule.sql";
     REAP = "reap.sql";
     RECORD = "record.sql";
+    RECORDED = "recorded.sql";
     REMOVE_SCHEDULE = "remove_schedule.sql";
     RESUME = "resume.sql";
     RESUME_SCHEDULE = "resume_schedule.sql";

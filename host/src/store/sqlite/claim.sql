@@ -19,8 +19,8 @@ wanted (handler, places) as (
 )
 update fm_jobs
 set status = 'running', attempts = attempts + 1, runner_id = ?1, instance_id = lower(hex(randomblob(16))),
-    heartbeat_at = (select now from fm_clock), heartbeat_ms = ?4, updated_at = (select now from fm_clock),
-    waiting = null
+    heartbeat_at = (select now from fm_clock), beat_ms = ?4, heartbeat_ms = max(heartbeat_ms, ?4),
+    updated_at = (select now from fm_clock), waiting = null
 where id in (select id from candidate where place <= places order by priority, run_at, id limit ?3)
 returning id, instance_id, handler, input, attempts, max_attempts, waits, resumed_with, retry,
     heartbeat_timeout_ms, execution_id, step_id, checkpoint, heartbeat_at, priority, run_at

@@ -5,6 +5,6 @@ select
     instance_id, heartbeat_at, progress, checkpoint, history, created_at, updated_at
 from fm_jobs
 where status = 'running' and heartbeat_at < (select now from fm_clock) - ?1
-    and heartbeat_at < (select now from fm_clock) - 3 * heartbeat_ms
+    and heartbeat_at < (select now from fm_clock) - 3 * coalesce(beat_ms, heartbeat_ms)
 order by heartbeat_at, id
 limit ?2

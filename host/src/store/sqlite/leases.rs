@@ -4,12 +4,15 @@ use crate::job::{HISTORY_ENTRIES_MAX, Lease, Status};
 use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
 use crate::store::row;
 use crate::store::{
-    Claim, ClaimRequest, HandlerPlaces, JobStore, LeaseState, LeaseStore, Notice, Reaped, Recorded,
-    Recording, Retention, RunnerRow, StoreError,
+    Claim, ClaimRequest, HandlerPlaces, LeaseState, LeaseStore, Notice, Reaped, Recorded, Recording,
+    Retention, RunnerRow, StoreError,
 };
 use async_trait::async_trait;
 use sqlx::{Row, SqliteConnection};
 use std::time::Duration;
+
+/// Old rows are read page by page, since some of them may have to stay.
+const PURGE_PAGE: u32 = 500;
 
 #[async_trait]
 impl LeaseStore for SqliteStore {
@@ -69,8 +72,9 @@ impl LeaseStore for SqliteStore {
     }
 
     async fn reap(&self, older_than: Duration, limit: u32) -> Result<Vec<Reaped>, StoreError> {
-        // A reaper that finds nothing writes nothing.
-        if self.find_stalled(older_than, 1).await?.is_empty() {
+        let is_stalled =
+            sqlx::query(sql::IS_STALLED).bind(millis(older_than)).fetch_one(&self.readers).await?;
+        if !is_stalled.try_get::<bool, _>("stalled")? {
             return Ok(Vec::new());
         }
         let mut transaction = self.begin().await?;
@@ -98,12 +102,34 @@ impl LeaseStore for SqliteStore {
     }
 
     async fn purge(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError> {
-        let query = sqlx::query(sql::PURGE)
-            .bind(retention.completed.map(millis))
-            .bind(retention.failed.map(millis))
-            .bind(retention.cancelled.map(millis))
-            .bind(limit);
-        Ok(query.execute(&self.writer).await?.rows_affected())
+        let mut purged = 0;
+        for (status, age) in retention.by_status() {
+            let mut after = (i64::MIN, String::new());
+            while purged < u64::from(limit) {
+                let left = i64::from(limit) - purged as i64;
+                let page = sqlx::query(sql::PURGE)
+                    .bind(status.as_str())
+                    .bind(millis(age))
+                    .bind(after.0)
+                    .bind(&after.1)
+                    .bind(PURGE_PAGE);
+                let page = page.fetch_all(&self.readers).await?;
+                let may_go = page.iter().filter(|row| row.try_get("may_go").unwrap_or(false));
+                let ids = may_go.take(left as usize).map(|row| row.try_get::<String, _>("id"));
+                let ids = ids.collect::<Result<Vec<_>, _>>()?;
+                if !ids.is_empty() {
+                    let delete = sqlx::query(sql::DELETE_JOBS).bind(to_json(&ids));
+                    purged += delete.execute(&self.writer).await?.rows_affected();
+                }
+                match page.last() {
+                    Some(last) if page.len() >= PURGE_PAGE as usize => {
+                        after = (last.try_get("updated_at")?, last.try_get("id")?);
+                    }
+                    _ => break,
+                }
+            }
+        }
+        Ok(purged)
     }
 
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {

@@ -1,6 +1,8 @@
+-- Pending jobs without an attempt left, which a client or another program left behind, fail as well.
 -- ?1 threshold in ms, ?2 limit, ?3 error, ?4 how many history entries a job keeps
 update fm_jobs
-set status = case when attempts >= max_attempts then 'failed' else 'pending' end,
+set instance_id = case when attempts >= max_attempts then instance_id end, beat_ms = null,
+    status = case when attempts >= max_attempts then 'failed' else 'pending' end,
     error = ?3, run_at = (select now from fm_clock), updated_at = (select now from fm_clock),
     history = json_insert(
         case when json_array_length(history) >= ?4 then json_remove(history, '$[0]') else history end,
@@ -11,8 +13,9 @@ where id in (
     select id
     from fm_jobs
     where status = 'running' and heartbeat_at < (select now from fm_clock) - ?1
-        and heartbeat_at < (select now from fm_clock) - 3 * heartbeat_ms
+        and heartbeat_at < (select now from fm_clock) - 3 * coalesce(beat_ms, heartbeat_ms)
     order by heartbeat_at, id
     limit ?2
-)
-returning id, instance_id, attempts, handler, runner_id, status, execution_id, step_id
+) or id in (select id from fm_jobs where status = 'pending' and attempts >= max_attempts limit ?2)
+returning id, coalesce((select value ->> 'instance_id' from json_each(history) order by key desc limit 1), '')
+        as instance_id, attempts, handler, runner_id, status, execution_id, step_id

@@ -7,7 +7,8 @@ set status = ?3, result = ?5, error = ?6,
         when ?8 is not null then min(?8, (select now from fm_clock) + ?7)
         else (select now from fm_clock) + ?7 end,
     attempts = attempts - ?9, waiting = ?10, waits = waits + (?4 = 'waiting'),
-    resumed_with = case when ?3 = 'pending' and ?4 <> 'waiting' then resumed_with end,
+    resumed_with = case when ?4 not in ('completed', 'waiting') then resumed_with end,
+    instance_id = case when ?3 <> 'pending' then instance_id end, beat_ms = null,
     progress = coalesce(?12, progress),
     updated_at = (select now from fm_clock),
     history = json_insert(

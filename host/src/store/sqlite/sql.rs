@@ -27,6 +27,7 @@ statements! {
     CLAIM = "claim.sql";
     CREATE = "create.sql";
     DATA_VERSION = "data_version.sql";
+    DELETE_JOBS = "delete_jobs.sql";
     DUE_SCHEDULES = "due_schedules.sql";
     EXECUTION = "execution.sql";
     FAIL_EXECUTION = "fail_execution.sql";
@@ -36,6 +37,7 @@ statements! {
     HEARTBEAT = "heartbeat.sql";
     HOLDER = "holder.sql";
     IS_DUE = "is_due.sql";
+    IS_STALLED = "is_stalled.sql";
     KEYED = "keyed.sql";
     LEASE_STATES = "lease_states.sql";
     LEASED_CONTEXT = "leased_context.sql";
