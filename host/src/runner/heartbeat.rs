@@ -10,6 +10,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// After a failure the next beat comes sooner, since every missed one brings the reaper nearer.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the end waits for a beat under way: one that was let go could reach the database after the
+/// withdrawal, and announce a runner that is gone.
+const LAST_BEAT_MAX: Duration = Duration::from_secs(2);
 
 /// Beats for all leases until the runner is over, attempts that drain included.
 pub(super) async fn beat_repeatedly(shared: Arc<Shared>) {
@@ -18,12 +21,13 @@ pub(super) async fn beat_repeatedly(shared: Arc<Shared>) {
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let is_beat = tokio::select! {
+            biased;
             () = shared.reached(Phase::Over) => return,
-            () = shared.look.notified() => false,
             _ = beats.tick() => true,
+            () = shared.look.notified() => false,
         };
         let beaten = tokio::select! {
-            () = shared.reached(Phase::Over) => return,
+            () = over_for(&shared, LAST_BEAT_MAX) => return,
             beaten = async { if is_beat { beat(&shared).await } else { look(&shared).await } } => beaten,
         };
         outage.note(&shared, &beaten);
@@ -31,6 +35,11 @@ pub(super) async fn beat_repeatedly(shared: Arc<Shared>) {
             beats.reset_after(RETRY_INTERVAL.min(shared.settings.heartbeat_interval));
         }
     }
+}
+
+async fn over_for(shared: &Shared, time: Duration) {
+    shared.reached(Phase::Over).await;
+    tokio::time::sleep(time).await;
 }
 
 async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
