@@ -1,6 +1,8 @@
 //! The runner's process dies without a word, and nothing is lost.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod points;
+
 use flowmonkey_tests::cluster::EmptyPostgres;
 use flowmonkey_tests::database;
 use flowmonkey_tests::program::{Folder, Process};
