@@ -72,6 +72,7 @@ mod flowmonkey;
 mod flowmonkey_client;
 mod heartbeat;
 mod history;
+mod lifecycle;
 mod list;
 mod notices;
 mod places;
