@@ -37,7 +37,7 @@ pub enum Event<'a> {
     Claim,
     /// The runner that holds its lease records how the attempt ended.
     Record(&'a Transition),
-    /// Its heartbeat is too old.
+    /// Its heartbeat is too old, or it is pending and has no attempt left.
     Reap,
     /// Somebody calls it off.
     Cancel,
@@ -63,6 +63,8 @@ pub fn next(state: &State, event: Event<'_>) -> Option<State> {
             Some(State { attempts: state.attempts + 1, ..to(Running) })
         }
         (Running, Event::Record(transition)) => Some(recorded(state, transition)),
+        // Left behind by a client that gave the job back without a look at its attempts.
+        (Pending, Event::Reap) if state.attempts >= state.max_attempts => Some(to(Failed)),
         (Running, Event::Reap) => Some(recorded(state, &reap(state.attempts, state.max_attempts))),
         (Pending | Running, Event::Cancel) => Some(to(Cancelled)),
         (Failed | Cancelled, Event::Retry) => Some(State { attempts: 0, waits: 0, ..to(Pending) }),
@@ -126,6 +128,7 @@ mod tests {
             ((Running, 2, 1, No), Event::Record(&release), (Pending, 1, 1, No)),
             ((Running, 2, 0, No), Event::Reap, (Pending, 2, 0, No)),
             ((Running, 3, 0, No), Event::Reap, (Failed, 3, 0, No)),
+            ((Pending, 3, 0, No), Event::Reap, (Failed, 3, 0, No)),
             ((Pending, 1, 1, ForSignal), Event::Cancel, (Cancelled, 1, 1, No)),
             ((Running, 1, 0, No), Event::Cancel, (Cancelled, 1, 0, No)),
             ((Failed, 3, 2, No), Event::Retry, (Pending, 0, 0, No)),

@@ -14,6 +14,7 @@ with stalled as (
     select id, instance_id
     from fm_jobs
     where status = 'pending' and attempts >= max_attempts
+    order by id
     limit $2
     for update skip locked
 ), ended as (

@@ -16,6 +16,7 @@ where id in (
         and heartbeat_at < (select now from fm_clock) - 3 * coalesce(beat_ms, heartbeat_ms)
     order by heartbeat_at, id
     limit ?2
-) or id in (select id from fm_jobs where status = 'pending' and attempts >= max_attempts limit ?2)
+) or id in (select id from fm_jobs where status = 'pending' and attempts >= max_attempts order by id
+    limit ?2)
 returning id, coalesce((select value ->> 'instance_id' from json_each(history) order by key desc limit 1), '')
         as instance_id, attempts, handler, runner_id, status, execution_id, step_id

@@ -106,7 +106,7 @@ impl Model {
             self.seen.insert("key taken");
             return Changed::KeyTaken;
         }
-        job.state = after;
+        job.turn_into(after);
         if before.status == Status::Running {
             job.remember(before.attempts, "cancelled");
             self.seen.insert("cancelled");

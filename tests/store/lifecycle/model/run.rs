@@ -3,7 +3,7 @@
 use super::super::operation::{End, Which};
 use super::{Attempt, Model, Rows, same};
 use crate::given::{STALLED, recording, request, silence};
-use flowmonkey_jobs::job::{Event, Lease, Status, Transition, next};
+use flowmonkey_jobs::job::{Event, Lease, State, Status, Transition, next};
 use flowmonkey_jobs::store::{ClaimRequest, Claimed, LeaseState, Reaped, Recorded, Recording};
 use flowmonkey_tests::database::Fixture;
 
@@ -136,14 +136,15 @@ impl Model {
             return Ok(if again { Recorded::Written } else { Recorded::LeaseLost });
         }
         let before = job.state;
-        job.state = next(&before, Event::Record(transition)).ok_or("the table has no such row")?;
+        let after = next(&before, Event::Record(transition)).ok_or("the table has no such row")?;
         job.remember(before.attempts, label);
+        job.turn_into(after);
         job.error = match transition {
             Transition::Retry { .. } => Some("AGAIN"),
             Transition::Fail(_) => Some("NEVER"),
             _ => None,
         };
-        if !matches!(transition, Transition::Retry { .. } | Transition::Release) {
+        if matches!(transition, Transition::Complete(_) | Transition::Wait { .. }) {
             job.resumed_with = None;
         }
         self.seen.insert(label);
@@ -173,8 +174,15 @@ impl Model {
             let job = &self.jobs[*number];
             (rows[&job.id].heartbeat_at, job.id.clone())
         });
+        let exhausted = |number: &usize| {
+            let State { status, attempts, max_attempts, .. } = self.jobs[*number].state;
+            status == Status::Pending && attempts >= max_attempts
+        };
+        let mut exhausted: Vec<usize> = (0..self.jobs.len()).filter(exhausted).collect();
+        exhausted.sort_by_key(|number| self.jobs[*number].id.clone());
+        exhausted.truncate(limit as usize);
         let mut expected = Vec::new();
-        for number in stalled.into_iter().take(limit as usize) {
+        for number in stalled.into_iter().take(limit as usize).chain(exhausted) {
             expected.push(self.take(number)?);
         }
         let mut reaped = f.store.reap(STALLED, limit).await.unwrap();
@@ -187,15 +195,17 @@ impl Model {
     fn take(&mut self, number: usize) -> Result<Reaped, String> {
         let job = &mut self.jobs[number];
         let before = job.state;
-        job.state = next(&before, Event::Reap).ok_or("the table has no such row")?;
+        let after = next(&before, Event::Reap).ok_or("the table has no such row")?;
         job.remember(before.attempts, "stalled");
+        let instance_id = job.instance_id.clone().unwrap_or_default();
+        job.turn_into(after);
         job.error = Some("STALLED");
         self.seen.insert("stalled");
         if job.state.status == Status::Failed {
             self.seen.insert("stalled on the last attempt");
         }
         Ok(Reaped {
-            lease: Lease { job_id: job.id.clone(), instance_id: job.instance_id.clone().unwrap_or_default() },
+            lease: Lease { job_id: job.id.clone(), instance_id },
             attempt: before.attempts,
             handler: crate::given::HANDLER.into(),
             runner_id: job.runner_id.clone(),
