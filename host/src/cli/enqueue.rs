@@ -76,8 +76,7 @@ impl std::str::FromStr for Moment {
 impl EnqueueArgs {
     /// The job to be, with everything checked that can be checked without a store.
     fn job(&self) -> anyhow::Result<NewJob> {
-        let input = JsonText::parse(&read_input(&self.input)?)
-            .map_err(|error| BadInput(format!("the input cannot be used: {error}")))?;
+        let input = read_json("input", &self.input)?;
         let start = match (self.run_at, self.delay) {
             (Some(Moment(at)), _) => {
                 let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -137,8 +136,14 @@ pub(super) async fn enqueue(args: EnqueueArgs, target: &Target, json: bool) -> a
     }
 }
 
+/// JSON from the command line itself, a file or standard input; `what` names it to whoever typed it.
+pub(super) fn read_json(what: &str, source: &str) -> anyhow::Result<JsonText> {
+    let parsed = JsonText::parse(&read_input(source)?);
+    Ok(parsed.map_err(|error| BadInput(format!("the {what} cannot be used: {error}")))?)
+}
+
 /// At most one byte over the limit is read, which is enough to refuse it.
-pub(super) fn read_input(source: &str) -> anyhow::Result<String> {
+fn read_input(source: &str) -> anyhow::Result<String> {
     let (name, mut reader): (&str, Box<dyn Read>) = match source.strip_prefix('@') {
         None if source == "-" => ("standard input", Box::new(std::io::stdin())),
         None => return Ok(source.to_owned()),

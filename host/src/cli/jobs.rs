@@ -78,7 +78,7 @@ pub(super) async fn jobs(command: JobsCommand, target: &Target, json: bool) -> a
         }
         JobsCommand::Retry { ids, .. } => change(Verb::Retry, &ids, &store, json).await,
         JobsCommand::Resume { id, payload } => {
-            let payload = payload.map(|source| parse_payload(&source)).transpose()?;
+            let payload = payload.map(|source| enqueue::read_json("payload", &source)).transpose()?;
             change(Verb::Resume(payload), &[id], &store, json).await
         }
         JobsCommand::Stats => stats(&store, json).await,
@@ -115,11 +115,6 @@ async fn show(id: &str, store: &SharedStore, json: bool) -> anyhow::Result<Exit>
 fn not_found(id: &str) -> Exit {
     eprintln!("flowmonkey: there is no job {}", table::printable(id));
     Exit::NotFound
-}
-
-fn parse_payload(source: &str) -> anyhow::Result<JsonText> {
-    let text = enqueue::read_input(source)?;
-    Ok(JsonText::parse(&text).map_err(|error| BadInput(format!("the payload cannot be used: {error}")))?)
 }
 
 async fn cancel_execution(id: &str, store: &SharedStore, json: bool) -> anyhow::Result<Exit> {

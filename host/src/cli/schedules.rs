@@ -69,21 +69,25 @@ pub(super) async fn schedules(
     target: &Target,
     json: bool,
 ) -> anyhow::Result<Exit> {
-    if let SchedulesCommand::Add(args) = command {
-        return add(args, target, json).await;
-    }
-    let scheduler = Scheduler::new(target.open(1).await?);
-    let (name, found, done) = match command {
-        SchedulesCommand::Pause { name } => (name.clone(), scheduler.pause(&name).await?, "paused"),
+    let open = async || anyhow::Ok(Scheduler::new(target.open(1).await?));
+    match command {
+        SchedulesCommand::Add(args) => add(args, target, json).await,
+        SchedulesCommand::List { runs } => list(&open().await?.list(runs.into()).await?, json),
+        SchedulesCommand::Pause { name } => changed(&name, open().await?.pause(&name).await?, "paused", json),
         SchedulesCommand::Resume { name } => {
-            (name.clone(), scheduler.resume(&name).await.map_err(mistake)?, "resumed")
+            let found = open().await?.resume(&name).await.map_err(mistake)?;
+            changed(&name, found, "resumed", json)
         }
-        SchedulesCommand::Remove { name } => (name.clone(), scheduler.remove(&name).await?, "removed"),
-        SchedulesCommand::List { runs } => return list(&scheduler.list(runs.into()).await?, json),
-        SchedulesCommand::Add(_) => unreachable!("handled above"),
-    };
+        SchedulesCommand::Remove { name } => {
+            changed(&name, open().await?.remove(&name).await?, "removed", json)
+        }
+    }
+}
+
+/// Says what became of the schedule with this name, if it was found.
+fn changed(name: &str, found: bool, done: &str, json: bool) -> anyhow::Result<Exit> {
     if !found {
-        eprintln!("flowmonkey: there is no schedule {}", table::printable(&name));
+        eprintln!("flowmonkey: there is no schedule {}", table::printable(name));
         return Ok(Exit::NotFound);
     }
     if json {
@@ -95,8 +99,7 @@ pub(super) async fn schedules(
 }
 
 async fn add(args: AddArgs, target: &Target, json: bool) -> anyhow::Result<Exit> {
-    let input = JsonText::parse(&enqueue::read_input(&args.input)?)
-        .map_err(|error| BadInput(format!("the input cannot be used: {error}")))?;
+    let input = enqueue::read_json("input", &args.input)?;
     let schedule = NewSchedule {
         time_zone: args.time_zone,
         priority: args.priority,
