@@ -3,7 +3,7 @@
 mod manifest;
 
 use crate::job::{InvalidJob, RetryPolicy, WAITS_MAX_DEFAULT, check_name};
-use crate::sandbox::{Grants, Limits, LoadError, Metering, Prepared, Sandbox};
+use crate::sandbox::{Grants, Limits, LoadError, Prepared, Sandbox};
 use manifest::Manifest;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -11,14 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a handler may use and how it is retried.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct HandlerSettings {
     /// Bounds of each attempt.
     pub limits: Limits,
     /// Backoff between attempts.
     pub retry: RetryPolicy,
-    /// Whether its instructions are counted.
-    pub metering: Metering,
     /// How many of its attempts a runner runs at once; `None` is as many as there are places.
     pub concurrency: Option<NonZeroU32>,
     /// How often one job may wait.
@@ -32,7 +30,6 @@ impl Default for HandlerSettings {
         HandlerSettings {
             limits: Limits::default(),
             retry: RetryPolicy::default(),
-            metering: Metering::default(),
             concurrency: None,
             waits_max: WAITS_MAX_DEFAULT,
             grants: Grants::default(),
@@ -117,7 +114,7 @@ impl Catalog {
     /// # Errors
     /// [`LoadError`] says what is wrong with the bytes; what had the name before stays.
     pub fn load(&self, name: &str, bytes: &[u8], settings: HandlerSettings) -> Result<(), LoadError> {
-        let prepared = self.sandbox.prepare(bytes, settings.metering)?;
+        let prepared = self.sandbox.prepare(bytes, &settings.limits)?;
         let handler = Arc::new(Handler { name: name.to_owned(), prepared, settings });
         let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
         handlers.insert(name.to_owned(), handler);
@@ -135,9 +132,9 @@ impl Catalog {
         for path in sorted(folder)? {
             let manifest = path.join(manifest::FILE_NAME);
             let loaded = if manifest.is_file() {
-                self.load_with_manifest(&path, &manifest, settings)
+                self.load_with_manifest(&path, &manifest, &settings)
             } else if is_component(&path) {
-                self.load_file(&path, settings)
+                self.load_file(&path, settings.clone())
             } else {
                 continue;
             };
@@ -153,7 +150,7 @@ impl Catalog {
         &self,
         folder: &Path,
         manifest: &Path,
-        settings: HandlerSettings,
+        settings: &HandlerSettings,
     ) -> Result<String, FileProblem> {
         let invalid = |why| FileProblem::Manifest(format!("{}: {why}", manifest::FILE_NAME));
         let manifest = Manifest::parse(&std::fs::read_to_string(manifest)?).map_err(invalid)?;

@@ -5,7 +5,7 @@ use flowmonkey_jobs::catalog::HandlerSettings;
 use flowmonkey_jobs::job::RetryPolicy;
 use flowmonkey_jobs::reaper::ReaperSettings;
 use flowmonkey_jobs::runner::RunnerSettings;
-use flowmonkey_jobs::sandbox::{Limits, Metering, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Limits, SandboxConfig};
 use flowmonkey_jobs::store::Retention;
 use flowmonkey_jobs::units::{Fuel, Size, Span};
 use std::num::NonZeroU32;
@@ -159,11 +159,7 @@ impl TryFrom<RawSettings> for Settings {
             ..reaper
         };
         let limits = Limits::default();
-        let (fuel, metering) = match raw.fuel {
-            Some(Fuel(None)) => (limits.fuel, Metering::Unlimited),
-            Some(Fuel(Some(fuel))) => (fuel, Metering::Fuel),
-            None => (limits.fuel, Metering::Fuel),
-        };
+        let fuel = raw.fuel.map_or(limits.fuel, |fuel| fuel.0);
         let limits = Limits {
             fuel,
             wall_max: span(raw.timeout, limits.wall_max),
@@ -185,7 +181,7 @@ impl TryFrom<RawSettings> for Settings {
         let settings = Settings {
             runner,
             reaper,
-            handlers: HandlerSettings { limits, retry, metering, ..HandlerSettings::default() },
+            handlers: HandlerSettings { limits, retry, ..HandlerSettings::default() },
             sandbox,
         };
         settings.check().map(|()| settings)
@@ -269,6 +265,6 @@ mod tests {
             let error = settings(toml).unwrap_err();
             assert!(error.contains(expected), "{toml}: {error}");
         }
-        assert_eq!(settings("fuel = 'unlimited'").unwrap().handlers.metering, Metering::Unlimited);
+        assert_eq!(settings("fuel = 'unlimited'").unwrap().handlers.limits.fuel, None);
     }
 }

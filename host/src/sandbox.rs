@@ -17,7 +17,7 @@ pub use admission::{LoadError, Surface};
 pub use attempt::{AttemptContext, JobFacts};
 pub use capability::{AttemptHost, HostFault, LogLevel};
 pub use control::{Control, Directive, Interruption};
-pub use grants::Grants;
+pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPattern, Scheme};
 pub use limits::Limits;
 
 use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
@@ -40,12 +40,14 @@ pub(crate) mod bindings {
 }
 
 /// How a sandbox is built. What may differ from attempt to attempt is in [`Limits`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// How many attempts may be under way at once; more wait for a place.
     pub attempts_max: NonZeroU32,
     /// No attempt's memory limit may be above this, in bytes.
     pub memory_bytes_ceiling: usize,
+    /// No attempt's stack may be larger, in bytes.
+    pub stack_bytes_ceiling: usize,
     /// OS threads that run guests; guests take turns on them every millisecond.
     pub threads: NonZeroU32,
 }
@@ -55,7 +57,8 @@ impl Default for SandboxConfig {
         let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         SandboxConfig {
             attempts_max: NonZeroU32::MIN.saturating_add(31),
-            memory_bytes_ceiling: 512 * 1024 * 1024,
+            memory_bytes_ceiling: Limits::ceiling().memory_bytes_max,
+            stack_bytes_ceiling: Limits::ceiling().stack_bytes_max,
             threads: NonZeroU32::new(threads).unwrap_or(NonZeroU32::MIN),
         }
     }
@@ -66,19 +69,9 @@ impl Default for SandboxConfig {
 #[error("the sandbox cannot start: {0}")]
 pub struct SandboxError(String);
 
-/// Whether a component's instructions are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Metering {
-    /// Counted, and bounded by [`Limits::fuel`].
-    #[default]
-    Fuel,
-    /// Not counted: the operator trusts the handler with the wall clock alone.
-    Unlimited,
-}
-
 /// A compiled and linked component: all that is left for an attempt is to instantiate it.
 pub struct Prepared {
-    metering: Metering,
+    metered: bool,
     surface: Surface,
     pre: bindings::JobHandlerPre<AttemptState>,
 }
@@ -92,7 +85,7 @@ impl Prepared {
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prepared").field("metering", &self.metering).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("metered", &self.metered).finish_non_exhaustive()
     }
 }
 
@@ -113,7 +106,8 @@ impl Sandbox {
     /// When even the plain configuration is refused, or threads cannot be started.
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let failed = |what: &str, why: String| SandboxError(format!("{what}: {why}"));
-        let engines = Engines::new(config).map_err(|error| failed("wasmtime", format!("{error:#}")))?;
+        let engines =
+            Engines::new(config.clone()).map_err(|error| failed("wasmtime", format!("{error:#}")))?;
         let guests = Builder::new_multi_thread()
             .worker_threads(config.threads.get() as usize)
             .thread_name("guest")
@@ -136,14 +130,14 @@ impl Sandbox {
     }
 
     /// Compiles and links a component. Takes milliseconds to seconds of CPU: call it where blocking
-    /// is allowed.
+    /// is allowed. The limits are those that its attempts will have: some are compiled in.
     ///
     /// # Errors
     /// [`LoadError`] says what the bytes are instead, or which imports and exports are wrong and what
     /// would mend that.
-    pub fn prepare(&self, bytes: &[u8], metering: Metering) -> Result<Prepared, LoadError> {
-        let engine = self.engines.get(metering);
-        admission::check_bytes(bytes)?;
+    pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Prepared, LoadError> {
+        admission::check_bytes(bytes, limits)?;
+        let engine = &self.engines.get(limits).map_err(|error| LoadError::Host(format!("{error:#}")))?;
         let component = Component::from_binary(engine, bytes)
             .map_err(|error| LoadError::Compile(trap::without_backtrace(&error)))?;
         let surface = Surface::of(&component);
@@ -154,7 +148,7 @@ impl Sandbox {
             .and_then(|()| linker.instantiate_pre(&component))
             .and_then(bindings::JobHandlerPre::new);
         let pre = linked.map_err(|error| LoadError::Link(trap::without_backtrace(&error)))?;
-        Ok(Prepared { metering, surface, pre })
+        Ok(Prepared { metered: limits.fuel.is_some(), surface, pre })
     }
 
     /// Runs one attempt to its end, whatever that is. Never fails: what goes wrong is the outcome.
@@ -171,7 +165,7 @@ impl Sandbox {
         let busy = self.engines.ticker.busy();
         let (stop, stopped) = oneshot::channel();
         let pre = prepared.pre.clone();
-        let metered = prepared.metering == Metering::Fuel;
+        let metered = prepared.metered;
         let mut guest = AbortOnDrop(guests.spawn(async move {
             let report = attempt::run(pre, metered, context, stopped).await;
             drop((busy, place));

@@ -10,7 +10,7 @@
 
 use flowmonkey_jobs::job::{JsonText, Outcome, Progress};
 use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, HostFault, JobFacts, LogLevel, Metering, Prepared, Sandbox,
+    AttemptContext, AttemptHost, HostFault, JobFacts, Limits, LogLevel, Prepared, Sandbox,
 };
 use flowmonkey_tests::guests;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ fn median(mut rounds: Vec<Duration>) -> f64 {
 async fn measure(bytes: &[u8], input: &'static str, in_flight: u32) -> (f64, f64) {
     let pre = Arc::new(raw(bytes));
     let sandbox = Arc::new(Sandbox::new(&Default::default()).unwrap());
-    let prepared = Arc::new(sandbox.prepare(bytes, Metering::Fuel).unwrap());
+    let prepared = Arc::new(sandbox.prepare(bytes, &Limits::default()).unwrap());
     let json = JsonText::parse(input).unwrap();
     let calls = CALLS_A_ROUND / in_flight;
     let (mut alone, mut sandboxed) = (Vec::new(), Vec::new());

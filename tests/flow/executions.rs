@@ -38,7 +38,13 @@ fn value(text: &JsonText) -> Value {
 async fn a_handler_reads_and_writes_its_executions_context(f: Fixture) {
     f.execute(EXECUTION).await;
     let steps = json!([["get", "user"], ["set", "seen", "true"], ["keys"], ["get", "nothing"]]);
-    let job = run(&f, Grants { context: true }, Some("e1"), json!({"do": "context", "steps": steps})).await;
+    let job = run(
+        &f,
+        Grants { context: true, ..Grants::default() },
+        Some("e1"),
+        json!({"do": "context", "steps": steps}),
+    )
+    .await;
     let found = value(&job.result.unwrap());
     let user: Value = serde_json::from_str(found[0].as_str().unwrap()).unwrap();
     assert_eq!(user, json!({"name": "Ada"}));
@@ -49,7 +55,13 @@ async fn a_handler_reads_and_writes_its_executions_context(f: Fixture) {
 
 async fn a_handler_without_an_execution_is_denied(f: Fixture) {
     let steps = json!([["set", "seen", "true"]]);
-    let job = run(&f, Grants { context: true }, None, json!({"do": "context", "steps": steps})).await;
+    let job = run(
+        &f,
+        Grants { context: true, ..Grants::default() },
+        None,
+        json!({"do": "context", "steps": steps}),
+    )
+    .await;
     let found = value(&job.result.unwrap());
     let answer = found[0]["error"].as_str().unwrap();
     assert!(answer.contains("Denied") && answer.contains("no execution"), "{answer}");

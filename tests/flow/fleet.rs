@@ -3,7 +3,7 @@
 use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
 use flowmonkey_jobs::job::{Job, JsonText, NewJob, RetryPolicy, Status};
 use flowmonkey_jobs::runner::{Runner, RunnerBuilder};
-use flowmonkey_jobs::sandbox::{Limits, Metering, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Limits, Sandbox, SandboxConfig};
 use flowmonkey_jobs::store::SharedStore;
 use flowmonkey_tests::guests;
 use flowmonkey_tests::program::PATIENCE;
@@ -32,12 +32,9 @@ pub(crate) use on_both_stores;
 
 /// The examples and the probe; guests may go on for as long as the test wants.
 pub(crate) fn catalog(attempts_max: u32) -> Arc<Catalog> {
-    let limits = Limits { wall_max: Duration::from_secs(600), ..Limits::default() };
+    let limits = Limits { fuel: None, wall_max: Duration::from_secs(600), ..Limits::default() };
     let retry = RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() };
-    with_settings(
-        attempts_max,
-        HandlerSettings { limits, retry, metering: Metering::Unlimited, ..HandlerSettings::default() },
-    )
+    with_settings(attempts_max, HandlerSettings { limits, retry, ..HandlerSettings::default() })
 }
 
 pub(crate) fn with_settings(attempts_max: u32, settings: HandlerSettings) -> Arc<Catalog> {
@@ -46,7 +43,7 @@ pub(crate) fn with_settings(attempts_max: u32, settings: HandlerSettings) -> Arc
     let config = SandboxConfig { attempts_max, threads, ..SandboxConfig::default() };
     let catalog = Catalog::new(Arc::new(Sandbox::new(&config).unwrap()));
     for name in ["email-send", "report-generate", "flaky", "spin", "probe"] {
-        catalog.load(name, &guests::example(name), settings).unwrap();
+        catalog.load(name, &guests::example(name), settings.clone()).unwrap();
     }
     Arc::new(catalog)
 }

@@ -21,7 +21,7 @@ on_both_stores! {
 }
 
 async fn every_kind_of_job_ends_as_it_must(Fixture { store, .. }: Fixture) {
-    let limits = Limits { fuel: 200_000_000, ..Limits::default() };
+    let limits = Limits { fuel: Some(200_000_000), ..Limits::default() };
     let retry = RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() };
     let catalog = fleet::with_settings(5, HandlerSettings { limits, retry, ..Default::default() });
     let runner = fleet::runner(&store, &catalog).runner_id("worker-1").build().unwrap();

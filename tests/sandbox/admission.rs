@@ -1,11 +1,11 @@
 //! What may not even be loaded.
 
-use crate::rig::{Run, ending, limits, sandbox};
-use flowmonkey_jobs::sandbox::{Limits, LoadError, Metering};
+use crate::rig::{Run, ending, limits, metered, sandbox};
+use flowmonkey_jobs::sandbox::{Limits, LoadError};
 use flowmonkey_tests::guests;
 
 fn refusal(bytes: &[u8]) -> LoadError {
-    sandbox(1).prepare(bytes, Metering::Fuel).expect_err("it is no handler")
+    sandbox(1).prepare(bytes, &metered()).expect_err("it is no handler")
 }
 
 #[test]
@@ -112,7 +112,7 @@ async fn too_many_instances_are_refused_or_fail_with_a_code() {
         let many = format!("(component (core module $small) {} ", instance.repeat(count));
         let text =
             guests::handler_text(&crate::rig::source("does-nothing")).replacen("(component ", &many, 1);
-        sandbox.prepare(&guests::component(&text), Metering::Fuel)
+        sandbox.prepare(&guests::component(&text), &metered())
     };
     assert!(matches!(made_of(100), Err(LoadError::Compile(_))));
     let some = made_of(20).unwrap();
@@ -127,11 +127,7 @@ async fn damaged_components_are_refused_or_run_but_never_take_the_host_along() {
     let sandbox = sandbox(2);
     let whole = guests::handler(&crate::rig::source("bounded-loop"));
     for length in (0..whole.len()).step_by(7) {
-        assert!(
-            sandbox.prepare(&whole[..length], Metering::Fuel).is_err(),
-            "{length} bytes of {}",
-            whole.len()
-        );
+        assert!(sandbox.prepare(&whole[..length], &metered()).is_err(), "{length} bytes of {}", whole.len());
     }
     // A generator of its own keeps the flips the same from run to run (Marsaglia, "Xorshift RNGs", 2003).
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
@@ -146,7 +142,7 @@ async fn damaged_components_are_refused_or_run_but_never_take_the_host_along() {
         let mut bytes = whole.clone();
         let at = random() % (bytes.len() * 8);
         bytes[at / 8] ^= 1 << (at % 8);
-        if let Ok(prepared) = sandbox.prepare(&bytes, Metering::Fuel) {
+        if let Ok(prepared) = sandbox.prepare(&bytes, &metered()) {
             ending(&Run::with("{}").on(&sandbox, &prepared).await);
             ran += 1;
         }

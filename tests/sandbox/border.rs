@@ -1,10 +1,10 @@
 //! Where guest and host touch: arguments and results that are handed over, calls that do not come back,
 //! and what of a guest's own making ends up in an error.
 
-use crate::rig::{self, Memory, Run, ending, error, hostile, limits, result, sandbox};
+use crate::rig::{self, Memory, Run, ending, error, hostile, limits, metered, result, sandbox, unmetered};
 use flowmonkey_jobs::job::{JsonText, Progress};
 use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, HostFault, Interruption, Limits, LogLevel, Metering, Sandbox,
+    AttemptContext, AttemptHost, HostFault, Interruption, Limits, LogLevel, Sandbox,
 };
 use flowmonkey_tests::guests;
 use serde_json::json;
@@ -15,7 +15,7 @@ use std::time::Duration;
 async fn allocating_and_tidying_up_are_the_guests_own_time() {
     let sandbox = sandbox(2);
     for name in ["endless-realloc", "endless-after"] {
-        let prepared = hostile(&sandbox, name, Metering::Unlimited);
+        let prepared = hostile(&sandbox, name, &unmetered());
         let limits = Limits { wall_max: Duration::from_millis(50), ..limits() };
         let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
         assert_eq!(ending(&report), "TIMEOUT", "{name}: {:?}", report.outcome);
@@ -33,7 +33,7 @@ async fn a_backtrace_can_be_stored_whatever_its_names_are() {
          (func (export \"run\") (param i32 i32) (result i32) (call ${long}) (i32.const 1024))"
     ));
     for (bytes, part) in [(odd, "name"), (long, "nnnn")] {
-        let prepared = sandbox.prepare(&bytes, Metering::Fuel).unwrap();
+        let prepared = sandbox.prepare(&bytes, &metered()).unwrap();
         let report = Run::with("{}").on(&sandbox, &prepared).await;
         let frame = &error(&report).backtrace[0];
         assert!(frame.contains(part), "{frame:?}");
@@ -70,12 +70,15 @@ fn pollables(count: u32) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn handles_that_are_never_given_back_are_limited() {
     let sandbox = sandbox(2);
-    let limits = Limits { handles_max: 1000, ..limits() };
-    // Each takes two places: the timer, and what waits for it.
-    for (count, expected) in [(600, "TRAP"), (400, "completed")] {
-        let prepared = sandbox.prepare(&pollables(count), Metering::Fuel).unwrap();
-        let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
-        assert_eq!(ending(&report), expected, "{count}: {:?}", report.outcome);
+    // Each is one handle, and two resources of the host: the timer, and what waits for it.
+    let resources = Limits { resources_max: 1000, ..limits() };
+    let handles = Limits { handles_max: 500, ..limits() };
+    for limits in [resources, handles] {
+        for (count, expected) in [(600, "TRAP"), (400, "completed")] {
+            let prepared = sandbox.prepare(&pollables(count), &limits).unwrap();
+            let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
+            assert_eq!(ending(&report), expected, "{count}: {:?}", report.outcome);
+        }
     }
 }
 

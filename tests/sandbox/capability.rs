@@ -170,7 +170,7 @@ async fn the_context_is_there_for_whoever_has_its_grant() {
         ["set-large", "e", 1_048_574],
         ["set-large", "e", 1_048_575],
     ]);
-    let grants = Grants { context: true };
+    let grants = Grants { context: true, ..Grants::default() };
     let run = Run { grants, ..Run::with(json!({"do": "context", "steps": steps})) };
     let found = result(&run.probe().await);
     let found = found.as_array().unwrap();
@@ -234,7 +234,7 @@ async fn a_flood_is_cut_with_one_mark_and_the_guest_goes_on() {
         json!({"do": "print", "n": 1, "text": "x".repeat(500_000)}),
     ] {
         let mut limits = Limits { log_bytes_max: 10_000, ..limits() };
-        limits.fuel *= 20;
+        limits.fuel = limits.fuel.map(|fuel| fuel * 20);
         let run = Run { limits, ..Run::with(&input) };
         let report = run.probe().await;
         assert_eq!(ending(&report), "completed", "{:?}", report.outcome);

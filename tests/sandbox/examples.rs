@@ -70,7 +70,7 @@ fn assert_sums(result: &Value, expected: &BTreeMap<String, (u64, f64)>) {
 fn report_run(more: Value) -> Run {
     let mut input = json!({"records": records().0});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    Run { limits: Limits { fuel: 1 << 40, ..rig::limits() }, ..Run::with(input) }
+    Run { limits: Limits { fuel: Some(1 << 40), ..rig::limits() }, ..Run::with(input) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The small guests of `guests/`: how each must end, and that the sandbox is as good as new afterwards.
 
-use crate::rig::{self, Run, ending, error, hostile, limits, sandbox};
-use flowmonkey_jobs::sandbox::{Limits, Metering, Sandbox};
+use crate::rig::{self, Run, ending, error, hostile, limits, metered, sandbox, unmetered};
+use flowmonkey_jobs::sandbox::{Limits, Sandbox};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -52,9 +52,9 @@ const ELSEWHERE: &[&str] = &["fill-memory", "huge-table", "too-many-memories"];
 #[tokio::test(flavor = "multi_thread")]
 async fn each_guest_ends_as_it_must_and_the_next_runs_as_ever() {
     let sandbox = sandbox(2);
-    let good = hostile(&sandbox, "does-nothing", Metering::Fuel);
+    let good = hostile(&sandbox, "does-nothing", &metered());
     for (name, expected) in CASES {
-        let prepared = hostile(&sandbox, name, Metering::Fuel);
+        let prepared = hostile(&sandbox, name, &metered());
         let report = Run::with("{}").on(&sandbox, &prepared).await;
         assert_eq!(ending(&report), *expected, "{name}: {:?}", report.outcome);
         let after = Run::with("{}").on(&sandbox, &good).await;
@@ -76,7 +76,7 @@ fn every_guest_has_a_case() {
 async fn without_fuel_the_wall_clock_ends_it_wherever_it_is() {
     let sandbox = sandbox(2);
     for name in ["endless-loop", "endless-start", "fill-memory"] {
-        let prepared = hostile(&sandbox, name, Metering::Unlimited);
+        let prepared = hostile(&sandbox, name, &unmetered());
         let limits =
             Limits { wall_max: Duration::from_millis(50), memory_bytes_max: 128 * 1024 * 1024, ..limits() };
         let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
@@ -88,8 +88,8 @@ async fn without_fuel_the_wall_clock_ends_it_wherever_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_much_fuel_the_wall_clock_is_first() {
     let sandbox = sandbox(2);
-    let prepared = hostile(&sandbox, "endless-loop", Metering::Fuel);
-    let limits = Limits { wall_max: Duration::from_millis(50), fuel: u64::MAX / 4, ..limits() };
+    let prepared = hostile(&sandbox, "endless-loop", &metered());
+    let limits = Limits { wall_max: Duration::from_millis(50), fuel: Some(u64::MAX / 4), ..limits() };
     let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
     assert_eq!(ending(&report), "TIMEOUT");
     assert!(error(&report).message.contains("0.05 s"), "{:?}", error(&report));
@@ -101,7 +101,7 @@ async fn what_no_place_can_hold_is_refused_or_fails_with_a_reason() {
     let sandbox = sandbox(2);
     for name in ["huge-table", "too-many-memories"] {
         let bytes = flowmonkey_tests::guests::handler(&rig::source(name));
-        match sandbox.prepare(&bytes, Metering::Fuel) {
+        match sandbox.prepare(&bytes, &metered()) {
             Err(refused) => assert!(!refused.to_string().is_empty(), "{name}"),
             Ok(prepared) => {
                 let report = Run::with("{}").on(&sandbox, &prepared).await;
@@ -118,7 +118,7 @@ async fn what_no_place_can_hold_is_refused_or_fails_with_a_reason() {
 }
 
 async fn completes(sandbox: &Sandbox) {
-    let good = hostile(sandbox, "does-nothing", Metering::Fuel);
+    let good = hostile(sandbox, "does-nothing", &metered());
     assert_eq!(ending(&Run::with("{}").on(sandbox, &good).await), "completed");
 }
 
@@ -126,17 +126,17 @@ async fn completes(sandbox: &Sandbox) {
 async fn usage_is_what_was_used() {
     let sandbox = sandbox(2);
     let usage = async |name| {
-        let prepared = hostile(&sandbox, name, Metering::Fuel);
+        let prepared = hostile(&sandbox, name, &metered());
         Run::with("{}").on(&sandbox, &prepared).await.usage
     };
     const PAGE: u64 = 65_536;
     assert_eq!(usage("does-nothing").await.memory_bytes, 2 * PAGE);
     assert_eq!(usage("grow-a-little").await.memory_bytes, 10 * PAGE);
     assert_eq!(usage("two-memories").await.memory_bytes, 4 * PAGE);
-    assert_eq!(usage("endless-loop").await.fuel, Some(limits().fuel));
+    assert_eq!(usage("endless-loop").await.fuel, limits().fuel);
     let (nothing, little) =
         (usage("does-nothing").await.fuel.unwrap(), usage("bounded-loop").await.fuel.unwrap());
-    assert!(nothing < 1000 && little > 1_000_000 && little < limits().fuel, "{nothing} {little}");
+    assert!(nothing < 1000 && little > 1_000_000 && little < limits().fuel.unwrap(), "{nothing} {little}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +150,7 @@ async fn a_trap_shows_where_by_name() {
         ("grow-page-by-page", "take"),
         ("trapping-start", "starting"),
     ] {
-        let prepared = hostile(&sandbox, name, Metering::Fuel);
+        let prepared = hostile(&sandbox, name, &metered());
         let report = Run::with("{}").on(&sandbox, &prepared).await;
         let frames = &error(&report).backtrace;
         assert!(frames.first().is_some_and(|frame| frame.contains(function)), "{name}: {frames:?}");
@@ -165,7 +165,7 @@ async fn no_limit_is_above_the_sandboxs_ceiling() {
         ..Default::default()
     });
     let sandbox = sandbox.unwrap();
-    let prepared = hostile(&sandbox, "grow-page-by-page", Metering::Fuel);
+    let prepared = hostile(&sandbox, "grow-page-by-page", &metered());
     let limits = Limits { memory_bytes_max: usize::MAX, ..limits() };
     let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;
     assert_eq!((ending(&report), report.usage.memory_bytes), ("MEMORY_LIMIT", 16 * 65_536));

@@ -1,8 +1,8 @@
 //! The host ends attempts that would go on, wherever they are.
 
-use crate::rig::{self, Run, ending, hostile, limits, sandbox};
+use crate::rig::{self, Run, ending, hostile, limits, sandbox, unmetered};
 use flowmonkey_jobs::job::Outcome;
-use flowmonkey_jobs::sandbox::{Directive, Interruption, Limits, Metering, Prepared, Sandbox};
+use flowmonkey_jobs::sandbox::{Directive, Interruption, Limits, Prepared, Sandbox};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Fuel without end, and a wall clock that no test waits for.
 fn patient() -> Limits {
     Limits {
-        fuel: u64::MAX / 4,
+        fuel: Some(u64::MAX / 4),
         wall_max: Duration::from_secs(3600),
         memory_bytes_max: 128 << 20,
         ..limits()
@@ -22,9 +22,9 @@ fn guests(sandbox: &Sandbox) -> Vec<(&'static str, Prepared, Run)> {
     let run = |input: serde_json::Value| Run { limits: patient(), ..Run::with(input) };
     let probe = || rig::prepare(sandbox, "probe");
     vec![
-        ("computing", hostile(sandbox, "endless-loop", Metering::Unlimited), run(json!({}))),
-        ("starting", hostile(sandbox, "endless-start", Metering::Unlimited), run(json!({}))),
-        ("filling memory", hostile(sandbox, "fill-memory", Metering::Unlimited), run(json!({}))),
+        ("computing", hostile(sandbox, "endless-loop", &unmetered()), run(json!({}))),
+        ("starting", hostile(sandbox, "endless-start", &unmetered()), run(json!({}))),
+        ("filling memory", hostile(sandbox, "fill-memory", &unmetered()), run(json!({}))),
         ("sleeping", probe(), run(json!({"do": "sleep", "n": 3_600_000}))),
         ("calling the host", probe(), run(json!({"do": "beat-for-ever"}))),
     ]
@@ -77,7 +77,7 @@ async fn an_interruption_before_the_start_counts() {
     let sandbox = sandbox(2);
     let run = Run::with(json!({}));
     run.control.interrupt(Interruption::Released);
-    let report = run.on(&sandbox, &hostile(&sandbox, "endless-loop", Metering::Unlimited)).await;
+    let report = run.on(&sandbox, &hostile(&sandbox, "endless-loop", &unmetered())).await;
     assert_eq!(ending(&report), "released");
 }
 
@@ -102,7 +102,7 @@ async fn nobody_waits_for_it_so_the_guest_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spinning_guests_starve_nobody() {
     let sandbox = Arc::new(sandbox(51));
-    let spin = Arc::new(hostile(&sandbox, "endless-loop", Metering::Unlimited));
+    let spin = Arc::new(hostile(&sandbox, "endless-loop", &unmetered()));
     let ended = Arc::new(AtomicUsize::new(0));
     let runs: Vec<Run> = (0..50).map(|_| Run { limits: patient(), ..Run::with("{}") }).collect();
     let spinning: Vec<_> = runs

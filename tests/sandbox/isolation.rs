@@ -1,14 +1,14 @@
 //! Nothing of one attempt is there in another, and the pool is no bound on how many are asked for.
 
-use crate::rig::{self, Run, ending, hostile, limits, result, sandbox};
-use flowmonkey_jobs::sandbox::{Limits, Metering, Sandbox, SandboxConfig};
+use crate::rig::{self, Run, ending, hostile, limits, metered, result, sandbox};
+use flowmonkey_jobs::sandbox::{Limits, Sandbox, SandboxConfig};
 use serde_json::json;
 use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attempt_is_the_first_of_its_instance() {
     let sandbox = Arc::new(sandbox(4));
-    let counter = Arc::new(hostile(&sandbox, "counter", Metering::Fuel));
+    let counter = Arc::new(hostile(&sandbox, "counter", &metered()));
     let probe = Arc::new(rig::prepare(&sandbox, "probe"));
     let mut runs = tokio::task::JoinSet::new();
     for n in 0..200 {
@@ -28,13 +28,13 @@ async fn every_attempt_is_the_first_of_its_instance() {
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_zero_where_another_guest_wrote() {
     let sandbox = sandbox(1);
-    let writer = hostile(&sandbox, "grow-a-little", Metering::Fuel);
+    let writer = hostile(&sandbox, "grow-a-little", &metered());
     // Reads the byte that the other wrote last, and fails unless it is zero.
     let reader = flowmonkey_tests::guests::handler(
         "(func (export \"run\") (param i32 i32) (result i32) (drop (memory.grow (i32.const 8)))
             (if (i32.load8_u (i32.const 655359)) (then (unreachable))) (i32.const 1024))",
     );
-    let reader = sandbox.prepare(&reader, Metering::Fuel).unwrap();
+    let reader = sandbox.prepare(&reader, &metered()).unwrap();
     for _ in 0..20 {
         assert_eq!(ending(&Run::with("{}").on(&sandbox, &writer).await), "completed");
         assert_eq!(ending(&Run::with("{}").on(&sandbox, &reader).await), "completed");
@@ -45,8 +45,8 @@ async fn memory_is_zero_where_another_guest_wrote() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_are_empty_where_another_guest_filled_one() {
     let sandbox = sandbox(1);
-    let filler = hostile(&sandbox, "fill-table", Metering::Fuel);
-    let reader = hostile(&sandbox, "read-table", Metering::Fuel);
+    let filler = hostile(&sandbox, "fill-table", &metered());
+    let reader = hostile(&sandbox, "read-table", &metered());
     for _ in 0..20 {
         assert_eq!(ending(&Run::with("{}").on(&sandbox, &filler).await), "completed");
         assert_eq!(ending(&Run::with("{}").on(&sandbox, &reader).await), "completed");
@@ -57,7 +57,7 @@ async fn tables_are_empty_where_another_guest_filled_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pool_has_as_much_as_its_places_promise() {
     let sandbox = Arc::new(sandbox(3));
-    let greedy = Arc::new(hostile(&sandbox, "four-memories", Metering::Fuel));
+    let greedy = Arc::new(hostile(&sandbox, "four-memories", &metered()));
     let mut runs = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let (sandbox, greedy) = (sandbox.clone(), greedy.clone());
@@ -126,8 +126,8 @@ async fn memory_goes_back_when_an_attempt_ends() {
             (drop (memory.grow (i32.const 1022)))
             (memory.fill (i32.const 65536) (i32.const 7) (i32.const 67043328)) (i32.const 1024))",
     );
-    let filler = sandbox.prepare(&filler, Metering::Fuel).unwrap();
-    let limits = Limits { memory_bytes_max: 128 * MIB, fuel: 1 << 40, ..limits() };
+    let filler = sandbox.prepare(&filler, &metered()).unwrap();
+    let limits = Limits { memory_bytes_max: 128 * MIB, fuel: Some(1 << 40), ..limits() };
     let before = resident_kib();
     for n in 1..=10 {
         let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &filler).await;
@@ -152,7 +152,7 @@ async fn without_a_pool_it_works_all_the_same() {
         ("endless-loop", "OUT_OF_FUEL"),
     ] {
         let report = Run { limits: limits(), ..Run::with("{}") }
-            .on(&sandbox, &hostile(&sandbox, name, Metering::Fuel))
+            .on(&sandbox, &hostile(&sandbox, name, &metered()))
             .await;
         assert_eq!(ending(&report), expected, "{name}");
     }

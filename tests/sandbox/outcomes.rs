@@ -134,7 +134,7 @@ async fn deep_calls_end_with_a_code() {
     let report = Run::with(json!({"do": "overflow", "n": 100})).probe().await;
     assert_eq!(ending(&report), "completed");
     let run = Run {
-        limits: Limits { fuel: 1 << 40, ..limits() },
+        limits: Limits { fuel: Some(1 << 40), ..limits() },
         ..Run::with(json!({"do": "overflow", "n": 1u64 << 40}))
     };
     let report = run.probe().await;

@@ -2,8 +2,8 @@
 
 use flowmonkey_jobs::job::{JobError, JsonText, Outcome, Progress, Report};
 use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, Control, Grants, HostFault, JobFacts, Limits, LogLevel, Metering, Prepared,
-    Sandbox, SandboxConfig,
+    AttemptContext, AttemptHost, Control, Grants, HostFault, JobFacts, Limits, LogLevel, Prepared, Sandbox,
+    SandboxConfig,
 };
 use flowmonkey_tests::guests;
 use std::collections::BTreeMap;
@@ -20,12 +20,21 @@ pub(crate) fn sandbox(attempts_max: u32) -> Sandbox {
 /// Small enough that what tries to pass them gets there soon.
 pub(crate) fn limits() -> Limits {
     Limits {
-        fuel: 50_000_000,
+        fuel: Some(50_000_000),
         wall_max: Duration::from_secs(60),
         memory_bytes_max: 32 * 1024 * 1024,
         hostcall_bytes_max: 2 * 1024 * 1024,
         ..Limits::default()
     }
+}
+
+/// As the components are prepared: with fuel counted, and without.
+pub(crate) fn metered() -> Limits {
+    limits()
+}
+
+pub(crate) fn unmetered() -> Limits {
+    Limits { fuel: None, ..limits() }
 }
 
 pub(crate) fn facts() -> JobFacts {
@@ -138,7 +147,7 @@ impl Run {
             input: JsonText::parse_limited(&self.input, 16 * 1024 * 1024).unwrap(),
             checkpoint: self.checkpoint.as_ref().map(|text| JsonText::parse(text).unwrap()),
             limits: self.limits,
-            grants: self.grants,
+            grants: self.grants.clone(),
             host: self.host.clone(),
             control: self.control.clone(),
         }
@@ -164,13 +173,13 @@ static PROBE: LazyLock<(Sandbox, Prepared)> = LazyLock::new(|| {
 
 /// Prepares an example or the probe.
 pub(crate) fn prepare(sandbox: &Sandbox, name: &str) -> Prepared {
-    sandbox.prepare(&guests::example(name), Metering::Fuel).unwrap()
+    sandbox.prepare(&guests::example(name), &metered()).unwrap()
 }
 
 /// Prepares one of the small guests beside this file.
-pub(crate) fn hostile(sandbox: &Sandbox, name: &str, metering: Metering) -> Prepared {
+pub(crate) fn hostile(sandbox: &Sandbox, name: &str, limits: &Limits) -> Prepared {
     let bytes = guests::handler(&source(name));
-    sandbox.prepare(&bytes, metering).unwrap_or_else(|error| panic!("{name}: {error}"))
+    sandbox.prepare(&bytes, limits).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 pub(crate) fn source(name: &str) -> String {

@@ -1,6 +1,6 @@
 use super::HandlerSettings;
 use crate::job::RetryPolicy;
-use crate::sandbox::{Grants, Limits, Metering};
+use crate::sandbox::{Grants, Limits};
 use crate::units::{Fuel, Size, Span};
 use std::num::NonZeroU32;
 
@@ -45,13 +45,9 @@ impl Manifest {
     }
 
     /// What it comes to over the runner's settings.
-    pub(super) fn settings(&self, defaults: HandlerSettings) -> Result<HandlerSettings, String> {
+    pub(super) fn settings(&self, defaults: &HandlerSettings) -> Result<HandlerSettings, String> {
         let (limits, retry) = (&self.limits, &self.retry);
-        let (fuel, metering) = match limits.fuel {
-            Some(Fuel(None)) => (defaults.limits.fuel, Metering::Unlimited),
-            Some(Fuel(Some(fuel))) => (fuel, Metering::Fuel),
-            None => (defaults.limits.fuel, defaults.metering),
-        };
+        let fuel = limits.fuel.map_or(defaults.limits.fuel, |fuel| fuel.0);
         let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
         let heartbeat_timeout = limits.heartbeat_timeout.map(|span| span.0);
         let settings = HandlerSettings {
@@ -67,10 +63,9 @@ impl Manifest {
                 factor: retry.factor.unwrap_or(defaults.retry.factor),
                 cap: span(retry.cap, defaults.retry.cap),
             },
-            metering,
             concurrency: self.concurrency.or(defaults.concurrency),
             waits_max: self.waits_max.unwrap_or(defaults.waits_max),
-            grants: self.grants.unwrap_or(defaults.grants),
+            grants: self.grants.clone().unwrap_or_else(|| defaults.grants.clone()),
         };
         settings.retry.check()?;
         if settings.limits.wall_max.is_zero() || heartbeat_timeout.is_some_and(|time| time.is_zero()) {
@@ -90,7 +85,7 @@ mod tests {
     use std::time::Duration;
 
     fn settings(toml: &str) -> Result<HandlerSettings, String> {
-        Manifest::parse(toml)?.settings(HandlerSettings::default())
+        Manifest::parse(toml)?.settings(&HandlerSettings::default())
     }
 
     #[test]
@@ -100,7 +95,7 @@ mod tests {
         let settings = settings(text).unwrap();
         assert_eq!(settings.limits.wall_max, Duration::from_secs(300));
         assert_eq!(settings.limits.heartbeat_timeout, Some(Duration::from_secs(3)));
-        assert_eq!((settings.limits.memory_bytes_max, settings.metering), (1 << 20, Metering::Unlimited));
+        assert_eq!((settings.limits.memory_bytes_max, settings.limits.fuel), (1 << 20, None));
         assert_eq!((settings.retry.base.as_secs(), settings.retry.factor), (2, 2.0));
         assert_eq!((settings.concurrency.map(NonZeroU32::get), settings.waits_max), (Some(2), 7));
         assert!(settings.grants.context);

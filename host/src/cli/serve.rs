@@ -119,7 +119,7 @@ async fn serve(store: SharedStore, folder: &Path, settings: Settings) -> anyhow:
 
 /// Compiles what the folder has; a bad file is reported and the others run.
 async fn load(folder: PathBuf, settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
-    let (sandbox, handlers) = (settings.sandbox, settings.handlers);
+    let (sandbox, handlers) = (settings.sandbox.clone(), settings.handlers.clone());
     let shown = folder.display().to_string();
     let compile = move || -> anyhow::Result<_> {
         let catalog = Catalog::new(Arc::new(Sandbox::new(&sandbox)?));

@@ -29,11 +29,11 @@ pub(super) async fn run(
                 input: job.input.clone(),
                 checkpoint: job.checkpoint.clone(),
                 limits: Limits { heartbeat_timeout, ..handler.settings.limits },
-                grants: handler.settings.grants,
+                grants: handler.settings.grants.clone(),
                 host: host.clone(),
                 control,
             };
-            (shared.catalog.sandbox().run(&handler.prepared, context).await, handler.settings)
+            (shared.catalog.sandbox().run(&handler.prepared, context).await, handler.settings.clone())
         }
         // The runner stops, or the handler went away after the claim: not the job's fault.
         _ => (Report { outcome: Outcome::Released, usage: Usage::default() }, HandlerSettings::default()),

@@ -1,10 +1,8 @@
 //! Which components may be run at all, and what to tell people about the others.
 
-use super::shape;
+use super::{Limits, shape};
 use wasmtime::component::Component;
 
-/// A larger component is refused before it is compiled.
-const COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 const CONTRACT_VERSION: &str = "0.1.0";
 const CONTRACT: &[&str] =
     &["types", "job", "control", "checkpoint", "context", "queue", "idempotency", "log"];
@@ -51,15 +49,19 @@ pub enum LoadError {
         /// What it must have.
         wanted: &'static str,
     },
+    /// Not the component's fault: this machine cannot make room for it.
+    #[error("this host cannot prepare a component now: {0}")]
+    Host(String),
     /// A type that differs from the contract's.
     #[error("the component does not fit the contract flowmonkey:jobs@{CONTRACT_VERSION}: {0}")]
     Link(String),
 }
 
 /// Tells what bytes are from their first eight: magic, version, layer.
-pub(super) fn check_bytes(bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > COMPONENT_BYTES_MAX {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), max: COMPONENT_BYTES_MAX });
+pub(super) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+    let max = limits.component_bytes_max;
+    if bytes.len() > max {
+        return Err(LoadError::TooLarge { bytes: bytes.len(), max });
     }
     match (bytes.get(..4), bytes.get(4..8)) {
         (Some(b"\0asm"), Some([1, 0, 0, 0])) => Err(LoadError::CoreModule),
@@ -239,7 +241,7 @@ mod tests {
             (b"\0asm\x0d\0\x01\0", Ok(())),
         ];
         for (bytes, expected) in table {
-            assert_eq!(check_bytes(bytes), expected, "{bytes:?}");
+            assert_eq!(check_bytes(bytes, &Limits::default()), expected, "{bytes:?}");
         }
     }
 }

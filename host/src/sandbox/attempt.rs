@@ -93,7 +93,7 @@ impl AttemptState {
             .max_random_size(limits.random_bytes_max)
             .build();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles_max);
+        table.set_max_capacity(limits.resources_max);
         let state = AttemptState {
             facts,
             limiter: Limiter::new(&limits),
@@ -126,7 +126,7 @@ pub(super) async fn run(
     let started = Instant::now();
     let (state, input) = AttemptState::new(context);
     let mut store = Store::new(pre.engine(), state);
-    let fuel = store.data().limits.fuel;
+    let fuel = store.data().limits.fuel_or_endless();
     let called = match configure(&mut store, metered) {
         Ok(()) => call(&mut store, &pre, &input, stop).await,
         Err(error) => Called::Trapped(Phase::Instantiate, error),
@@ -149,7 +149,7 @@ fn configure(store: &mut Store<AttemptState>, metered: bool) -> wasmtime::Result
     store.limiter(|state| &mut state.limiter);
     let limits = store.data().limits;
     if metered {
-        store.set_fuel(limits.fuel)?;
+        store.set_fuel(limits.fuel_or_endless())?;
     }
     store.set_hostcall_fuel(limits.hostcall_bytes_max);
     store.set_max_component_handles(limits.handles_max);

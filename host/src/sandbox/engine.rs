@@ -1,12 +1,14 @@
 use super::ticker::Ticker;
-use super::{Metering, SandboxConfig};
+use super::{Limits, SandboxConfig};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
 };
 
-/// Guest code's share of a stack, and the whole stack, whose rest belongs to host calls.
-const WASM_STACK_BYTES: usize = 512 * 1024;
-const STACK_BYTES: usize = 2 * 1024 * 1024;
+/// What host calls have of a stack beyond the guest's own share.
+const HOST_STACK_BYTES: usize = 3 * 512 * 1024;
+const GUEST_STACK_BYTES_MIN: usize = 64 * 1024;
 /// So much of a stack, a table or a memory is zeroed by hand and kept when an attempt ends, instead of being
 /// given back to the system and faulted in again by the next.
 const STACK_BYTES_KEPT: usize = 32 * 1024;
@@ -20,55 +22,71 @@ const TABLES_MAX: u32 = 16;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 const BACKTRACE_FRAMES_MAX: usize = 32;
 
-/// Two engines of one configuration: wasmtime decides at compile time whether fuel is counted.
+/// What wasmtime decides once for all that an engine runs. Their machine code differs with the first alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    /// Whether fuel is counted.
+    pub(super) metered: bool,
+    stack_bytes: usize,
+}
+
+impl Kind {
+    pub(super) fn of(limits: &Limits, config: &SandboxConfig) -> Self {
+        let stack_bytes = limits.stack_bytes_max.min(config.stack_bytes_ceiling).max(GUEST_STACK_BYTES_MIN);
+        // Few sizes, so that there are few engines.
+        Kind { metered: limits.fuel.is_some(), stack_bytes: stack_bytes.next_power_of_two() }
+    }
+}
+
+/// Engines of one configuration, one a [`Kind`], made when it is first asked for.
 #[derive(Debug)]
 pub(super) struct Engines {
-    metered: Engine,
-    unmetered: Engine,
+    config: SandboxConfig,
+    engines: Mutex<BTreeMap<Kind, Engine>>,
     pub(super) ticker: Ticker,
     pub(super) pooled: bool,
 }
 
 impl Engines {
-    pub(super) fn new(config: &SandboxConfig) -> wasmtime::Result<Self> {
+    pub(super) fn new(config: SandboxConfig) -> wasmtime::Result<Self> {
+        let kind = Kind::of(&Limits::default(), &config);
         // Probed by building: pools reserve address space, which containers and `ulimit -v` may refuse.
-        let pooled = pair(config, true);
-        let (metered, unmetered, pooled) = match pooled {
-            Ok((metered, unmetered)) => (metered, unmetered, true),
+        let (engine, pooled) = match Engine::new(&configure(&config, true, kind)) {
+            Ok(engine) => (engine, true),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "no instance pool; allocating on demand");
-                let (metered, unmetered) = pair(config, false)?;
-                (metered, unmetered, false)
+                (Engine::new(&configure(&config, false, kind))?, false)
             }
         };
-        let ticker = Ticker::start(&[&metered, &unmetered])?;
-        Ok(Engines { metered, unmetered, ticker, pooled })
+        let ticker = Ticker::start()?;
+        ticker.watch(&engine);
+        Ok(Engines { config, engines: Mutex::new([(kind, engine)].into()), ticker, pooled })
     }
 
-    pub(super) fn get(&self, metering: Metering) -> &Engine {
-        match metering {
-            Metering::Fuel => &self.metered,
-            Metering::Unlimited => &self.unmetered,
+    pub(super) fn get(&self, limits: &Limits) -> wasmtime::Result<Engine> {
+        let kind = Kind::of(limits, &self.config);
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = engines.get(&kind) {
+            return Ok(engine.clone());
         }
+        let engine = Engine::new(&configure(&self.config, self.pooled, kind))?;
+        self.ticker.watch(&engine);
+        engines.insert(kind, engine.clone());
+        Ok(engine)
     }
 }
 
-fn pair(config: &SandboxConfig, pooled: bool) -> wasmtime::Result<(Engine, Engine)> {
-    let engine = |fuel| Engine::new(&configure(config, pooled, fuel));
-    Ok((engine(true)?, engine(false)?))
-}
-
-fn configure(settings: &SandboxConfig, pooled: bool, fuel: bool) -> Config {
+fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
     let mut config = Config::new();
     config
-        .consume_fuel(fuel)
+        .consume_fuel(kind.metered)
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_memory64(false)
         .wasm_multi_memory(true)
         .wasm_component_model(true)
-        .max_wasm_stack(WASM_STACK_BYTES)
-        .async_stack_size(STACK_BYTES)
+        .max_wasm_stack(kind.stack_bytes)
+        .async_stack_size(kind.stack_bytes + HOST_STACK_BYTES)
         // What one guest left on a stack must not be there for the next, even if a compiler bug reads it.
         .async_stack_zeroing(true)
         .memory_init_cow(true)

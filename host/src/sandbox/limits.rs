@@ -4,12 +4,13 @@ use wasmtime::ResourceLimiter;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
 
-/// What one attempt may use. Every field is a bound that ends the attempt, or refuses the call, with
-/// an error that names it.
+/// What one attempt may use, and its component before it. Every field is a bound that ends the attempt, or
+/// refuses the call, with an error that names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Instructions, roughly: most cost 1. `OUT_OF_FUEL` beyond.
-    pub fuel: u64,
+    /// Instructions, roughly: most cost 1. `OUT_OF_FUEL` beyond. `None`: they are not counted, which the
+    /// component must be compiled for.
+    pub fuel: Option<u64>,
     /// Time from instantiation to the end, host calls included. `TIMEOUT` beyond.
     pub wall_max: Duration,
     /// Time between two signs of life that the guest gives by itself, if it must. `HEARTBEAT_TIMEOUT`
@@ -17,43 +18,155 @@ pub struct Limits {
     pub heartbeat_timeout: Option<Duration>,
     /// Bytes of all linear memories together. `MEMORY_LIMIT` beyond.
     pub memory_bytes_max: usize,
+    /// Linear memories. `HANDLER_LOAD_FAILED` beyond.
+    pub memories_max: usize,
     /// Elements of all tables together. `MEMORY_LIMIT` beyond.
     pub table_elements_max: usize,
-    /// Core instances, memories and tables, each. `HANDLER_LOAD_FAILED` beyond.
+    /// Tables. `HANDLER_LOAD_FAILED` beyond.
+    pub tables_max: usize,
+    /// Core instances. `HANDLER_LOAD_FAILED` beyond.
     pub instances_max: usize,
-    /// Handles of resources that the guest holds at once. A trap beyond.
+    /// Bytes of the guest's native stack, rounded up to a power of two. `STACK_OVERFLOW` beyond. The component
+    /// is prepared for it.
+    pub stack_bytes_max: usize,
+    /// Handles of resources that the guest's component instances hold at once. A trap beyond.
     pub handles_max: usize,
-    /// Bytes that one host call, or the result, may copy out of the guest.
+    /// Resources that the host holds for the guest at once. A trap beyond.
+    pub resources_max: usize,
+    /// Bytes that one host call, or the result, may copy out of the guest. A trap, or `OUTPUT_TOO_LARGE`,
+    /// beyond.
     pub hostcall_bytes_max: usize,
+    /// Calls in a second that reach the database; so many may come at once. The call answers
+    /// `limit-exceeded` beyond.
+    pub store_calls_per_second: u32,
+    /// Log lines, those of stdout and stderr included; what is beyond is dropped, with a mark.
+    pub log_lines_max: usize,
+    /// Bytes of log lines, those of stdout and stderr included; what is beyond is dropped, with a mark.
+    pub log_bytes_max: usize,
+    /// Bytes of stdout; what is beyond is dropped, with a mark.
+    pub stdout_bytes_max: usize,
+    /// Bytes of stderr; what is beyond is dropped, with a mark, but for the last 2 KiB, which an error may
+    /// show.
+    pub stderr_bytes_max: usize,
     /// Bytes of the result. `OUTPUT_TOO_LARGE` beyond.
     pub result_bytes_max: usize,
     /// Bytes of one checkpoint value; the call answers `limit-exceeded` beyond.
     pub checkpoint_value_bytes_max: usize,
     /// Bytes of all checkpoint keys and values; the call answers `limit-exceeded` beyond.
     pub checkpoint_bytes_max: usize,
-    /// Bytes of log lines, stdout and stderr together; what is beyond is dropped, with a mark.
-    pub log_bytes_max: usize,
     /// Bytes of one call for random numbers. A trap beyond.
     pub random_bytes_max: u64,
+    /// Jobs that an attempt may create; the call answers `limit-exceeded` beyond.
+    pub enqueues_max: u32,
+    /// Pending jobs of the other handler beyond which no more are created; the call answers
+    /// `limit-exceeded` then.
+    pub queue_pending_max: u32,
+    /// Bytes of one idempotency value; the call answers `limit-exceeded` beyond.
+    pub idempotency_value_bytes_max: usize,
+    /// Idempotency keys that an attempt may record; the call answers `limit-exceeded` beyond.
+    pub idempotency_records_max: u32,
+    /// HTTP requests of an attempt. `HTTP-request-denied` beyond.
+    pub http_requests_max: u32,
+    /// Bytes of the body of one HTTP request. `HTTP-request-body-size` beyond.
+    pub http_request_bytes_max: u64,
+    /// Bytes of the body of one HTTP response. `HTTP-response-body-size` beyond.
+    pub http_response_bytes_max: u64,
+    /// Bytes of all header fields of one HTTP request, and of one response. An error that names the header
+    /// section beyond.
+    pub http_header_bytes_max: usize,
+    /// Time of one HTTP request from its name's resolution to the end of the response's body.
+    /// `connection-timeout` or `HTTP-response-timeout` beyond.
+    pub http_time_max: Duration,
+    /// Bytes of the component. It is refused beyond.
+    pub component_bytes_max: usize,
+    /// Time to compile the component, and of all processors together. It is refused beyond.
+    pub compile_time_max: Duration,
+    /// Address space for compiling the component. It is refused beyond.
+    pub compile_memory_bytes_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            fuel: 10_000_000_000,
+            fuel: Some(10_000_000_000),
             wall_max: Duration::from_secs(60),
             heartbeat_timeout: None,
             memory_bytes_max: 128 * MIB,
+            memories_max: 4,
             table_elements_max: 100_000,
+            tables_max: 16,
             instances_max: 64,
+            stack_bytes_max: 512 * KIB,
             handles_max: 10_000,
+            resources_max: 10_000,
             hostcall_bytes_max: 8 * MIB,
+            store_calls_per_second: 200,
+            log_lines_max: 5000,
+            log_bytes_max: 256 * KIB,
+            stdout_bytes_max: 128 * KIB,
+            stderr_bytes_max: 128 * KIB,
             result_bytes_max: MIB,
             checkpoint_value_bytes_max: MIB,
             checkpoint_bytes_max: 4 * MIB,
-            log_bytes_max: 256 * KIB,
             random_bytes_max: 64 * KIB as u64,
+            enqueues_max: 100,
+            queue_pending_max: 10_000,
+            idempotency_value_bytes_max: 64 * KIB,
+            idempotency_records_max: 100,
+            http_requests_max: 100,
+            http_request_bytes_max: 8 * MIB as u64,
+            http_response_bytes_max: 8 * MIB as u64,
+            http_header_bytes_max: 64 * KIB,
+            http_time_max: Duration::from_secs(30),
+            component_bytes_max: 64 * MIB,
+            compile_time_max: Duration::from_secs(60),
+            compile_memory_bytes_max: 2048 * MIB,
         }
+    }
+}
+
+impl Limits {
+    /// How far a handler's own settings may go where the operator does not say: about ten times the defaults,
+    /// and a day.
+    pub fn ceiling() -> Self {
+        let defaults = Limits::default();
+        Limits {
+            fuel: Some(1_000_000_000_000),
+            wall_max: Duration::from_secs(24 * 60 * 60),
+            memory_bytes_max: 512 * MIB,
+            table_elements_max: 100_000,
+            stack_bytes_max: MIB,
+            handles_max: 100_000,
+            resources_max: 100_000,
+            hostcall_bytes_max: 64 * MIB,
+            store_calls_per_second: 1000,
+            log_lines_max: 100_000,
+            log_bytes_max: 4 * MIB,
+            stdout_bytes_max: 4 * MIB,
+            stderr_bytes_max: 4 * MIB,
+            result_bytes_max: 16 * MIB,
+            checkpoint_value_bytes_max: 16 * MIB,
+            checkpoint_bytes_max: 64 * MIB,
+            random_bytes_max: MIB as u64,
+            enqueues_max: 10_000,
+            queue_pending_max: 1_000_000,
+            idempotency_value_bytes_max: MIB,
+            idempotency_records_max: 10_000,
+            http_requests_max: 10_000,
+            http_request_bytes_max: 64 * MIB as u64,
+            http_response_bytes_max: 64 * MIB as u64,
+            http_header_bytes_max: 256 * KIB,
+            http_time_max: Duration::from_secs(10 * 60),
+            component_bytes_max: 256 * MIB,
+            compile_time_max: Duration::from_secs(10 * 60),
+            compile_memory_bytes_max: 8192 * MIB,
+            ..defaults
+        }
+    }
+
+    /// Instructions that an attempt of a component that counts them may use.
+    pub(super) fn fuel_or_endless(&self) -> u64 {
+        self.fuel.unwrap_or(u64::MAX)
     }
 }
 
@@ -74,6 +187,8 @@ pub(super) struct Limiter {
     table_elements: usize,
     table_elements_max: usize,
     instances_max: usize,
+    tables_max: usize,
+    memories_max: usize,
 }
 
 impl Limiter {
@@ -84,6 +199,8 @@ impl Limiter {
             table_elements: 0,
             table_elements_max: limits.table_elements_max,
             instances_max: limits.instances_max,
+            tables_max: limits.tables_max,
+            memories_max: limits.memories_max,
         }
     }
 
@@ -126,11 +243,11 @@ impl ResourceLimiter for Limiter {
     }
 
     fn tables(&self) -> usize {
-        self.instances_max
+        self.tables_max
     }
 
     fn memories(&self) -> usize {
-        self.instances_max
+        self.memories_max
     }
 }
 

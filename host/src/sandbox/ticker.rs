@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::Thread;
 use std::time::Duration;
 use wasmtime::{Engine, EngineWeak};
@@ -19,10 +19,11 @@ pub(super) struct Ticker {
     thread: Thread,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     attempts: AtomicUsize,
     parked: AtomicBool,
+    engines: Mutex<Vec<EngineWeak>>,
 }
 
 /// Held by an attempt for as long as it may compute.
@@ -30,16 +31,17 @@ struct Shared {
 pub(super) struct Busy(Arc<Shared>);
 
 impl Ticker {
-    pub(super) fn start(engines: &[&Engine]) -> std::io::Result<Self> {
+    pub(super) fn start() -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let engines: Vec<EngineWeak> = engines.iter().map(|engine| engine.weak()).collect();
         let watched = Arc::downgrade(&shared);
-        let thread = std::thread::Builder::new()
-            .name("epoch".into())
-            .spawn(move || tick(&watched, &engines))?
-            .thread()
-            .clone();
+        let thread =
+            std::thread::Builder::new().name("epoch".into()).spawn(move || tick(&watched))?.thread().clone();
         Ok(Ticker { shared, thread })
+    }
+
+    /// Bumps this engine's epoch too.
+    pub(super) fn watch(&self, engine: &Engine) {
+        self.shared.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
     }
 
     pub(super) fn busy(&self) -> Busy {
@@ -48,6 +50,19 @@ impl Ticker {
             self.thread.unpark();
         }
         Busy(self.shared.clone())
+    }
+}
+
+impl Shared {
+    fn bump(&self) {
+        let engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.iter().filter_map(EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("attempts", &self.attempts).finish_non_exhaustive()
     }
 }
 
@@ -64,15 +79,15 @@ impl Drop for Ticker {
 }
 
 /// Ends when the ticker and all attempts are gone.
-fn tick(watched: &Weak<Shared>, engines: &[EngineWeak]) {
+fn tick(watched: &Weak<Shared>) {
     let mut idle_ticks = 0;
     while let Some(shared) = watched.upgrade() {
         let idle = shared.attempts.load(Ordering::SeqCst) == 0;
         idle_ticks = if idle { idle_ticks + 1 } else { 0 };
         if idle_ticks < IDLE_TICKS_MAX {
+            shared.bump();
             drop(shared);
             std::thread::sleep(TICK);
-            engines.iter().filter_map(EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
             continue;
         }
         shared.parked.store(true, Ordering::SeqCst);

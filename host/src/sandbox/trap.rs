@@ -44,7 +44,7 @@ fn explain(error: &Error, phase: Phase, state: &AttemptState) -> (ErrorCode, Str
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return match trap {
             Trap::OutOfFuel => {
-                let fuel = state.limits.fuel;
+                let fuel = state.limits.fuel_or_endless();
                 (ErrorCode::OutOfFuel, format!("used up its {fuel} units of fuel"))
             }
             Trap::StackOverflow => (ErrorCode::StackOverflow, "calls were nested too deep".into()),

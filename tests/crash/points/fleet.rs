@@ -7,7 +7,7 @@ use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
 use flowmonkey_jobs::job::{JsonText, RetryPolicy};
 use flowmonkey_jobs::reaper::{Reaper, ReaperSettings};
 use flowmonkey_jobs::runner::Runner;
-use flowmonkey_jobs::sandbox::{Grants, Metering, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Grants, Limits, Sandbox, SandboxConfig};
 use flowmonkey_jobs::scheduler::{RunningScheduler, Scheduler, SchedulerSettings};
 use flowmonkey_jobs::store::{Retention, SharedStore};
 use flowmonkey_tests::database::Fixture;
@@ -65,12 +65,12 @@ fn catalog() -> Arc<Catalog> {
     let catalog = Catalog::new(Arc::new(Sandbox::new(&config).unwrap()));
     let settings = HandlerSettings {
         retry: RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() },
-        metering: Metering::Unlimited,
-        grants: Grants { context: true },
+        limits: Limits { fuel: None, ..Limits::default() },
+        grants: Grants { context: true, ..Grants::default() },
         ..HandlerSettings::default()
     };
     for name in ["email-send", "report-generate", "flaky", "probe"] {
-        catalog.load(name, &guests::example(name), settings).unwrap();
+        catalog.load(name, &guests::example(name), settings.clone()).unwrap();
     }
     Arc::new(catalog)
 }
