@@ -1,11 +1,17 @@
 //! Which code a handler name means now.
 
+mod limits;
 mod manifest;
+mod policy;
+
+pub use limits::{WrittenLimits, above_ceiling};
+pub use policy::{HandlerPolicy, Policy, WrittenHandlerPolicy, WrittenPolicy};
 
 use crate::job::{InvalidJob, RetryPolicy, WAITS_MAX_DEFAULT, check_name};
-use crate::sandbox::{Grants, Limits, LoadError, Prepared, Sandbox};
+use crate::sandbox::{ConfigValues, Grants, Limits, LoadError, Prepared, Sandbox};
 use manifest::Manifest;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +29,8 @@ pub struct HandlerSettings {
     pub waits_max: u32,
     /// What it may reach.
     pub grants: Grants,
+    /// What the operator has set for it; it reads the keys that its grants name.
+    pub config: Arc<ConfigValues>,
 }
 
 impl Default for HandlerSettings {
@@ -33,6 +41,7 @@ impl Default for HandlerSettings {
             concurrency: None,
             waits_max: WAITS_MAX_DEFAULT,
             grants: Grants::default(),
+            config: Arc::default(),
         }
     }
 }
@@ -88,6 +97,21 @@ pub enum FileProblem {
     Components(usize),
 }
 
+/// What one handler asked for in vain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeniedGrants {
+    /// The handler's name.
+    pub handler: String,
+    /// As its manifest has it, such as `http = "https://api.example.com"`.
+    pub grants: Vec<String>,
+}
+
+impl FileProblem {
+    fn manifest(why: String) -> Self {
+        FileProblem::Manifest(format!("{}: {why}", manifest::FILE_NAME))
+    }
+}
+
 /// What loading a folder came to.
 #[derive(Debug, Default)]
 pub struct FolderReport {
@@ -95,6 +119,8 @@ pub struct FolderReport {
     pub loaded: Vec<String>,
     /// The files that are no handlers.
     pub refused: Vec<FileError>,
+    /// What handlers asked for that the policy does not allow: they are loaded, and such calls are denied.
+    pub denied: Vec<DeniedGrants>,
 }
 
 impl Catalog {
@@ -121,64 +147,45 @@ impl Catalog {
         Ok(())
     }
 
-    /// Loads every `NAME.wasm` of a folder as the handler `NAME`, with these settings, and every folder in
-    /// it that holds a `handler.toml` and one component, with what that says over these settings. One bad
-    /// file does not keep the others out. Blocks.
+    /// Loads every `NAME.wasm` of a folder as the handler `NAME`, and every folder in it that holds a
+    /// `handler.toml` and one component, with what that says within this policy. One bad file does not keep
+    /// the others out. Blocks.
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub fn load_folder(&self, folder: &Path, settings: HandlerSettings) -> std::io::Result<FolderReport> {
+    pub fn load_folder(&self, folder: &Path, policy: &Policy) -> std::io::Result<FolderReport> {
         let mut report = FolderReport::default();
         for path in sorted(folder)? {
             let manifest = path.join(manifest::FILE_NAME);
-            let loaded = if manifest.is_file() {
-                self.load_with_manifest(&path, &manifest, &settings)
+            let found = if manifest.is_file() {
+                with_manifest(&path, &manifest)
             } else if is_component(&path) {
-                self.load_file(&path, settings.clone())
+                alone(&path)
             } else {
                 continue;
             };
-            match loaded {
-                Ok(name) => report.loaded.push(name),
+            match found.and_then(|found| self.load_found(found, policy)) {
+                Ok((name, denied)) => {
+                    if !denied.is_empty() {
+                        report.denied.push(DeniedGrants { handler: name.clone(), grants: denied });
+                    }
+                    report.loaded.push(name);
+                }
                 Err(why) => report.refused.push(FileError { path, why }),
             }
         }
         Ok(report)
     }
 
-    fn load_with_manifest(
-        &self,
-        folder: &Path,
-        manifest: &Path,
-        settings: &HandlerSettings,
-    ) -> Result<String, FileProblem> {
-        let invalid = |why| FileProblem::Manifest(format!("{}: {why}", manifest::FILE_NAME));
-        let manifest = Manifest::parse(&std::fs::read_to_string(manifest)?).map_err(invalid)?;
-        let settings = manifest.settings(settings).map_err(invalid)?;
-        let components: Vec<PathBuf> =
-            sorted(folder)?.into_iter().filter(|path| is_component(path)).collect();
-        let [component] = components.as_slice() else {
-            return Err(FileProblem::Components(components.len()));
-        };
-        let named_by_folder = folder.file_name().and_then(|name| name.to_str());
-        let name = manifest.name.as_deref().or(named_by_folder).ok_or(FileProblem::Name)?;
-        self.load_named(name, component, settings)
-    }
-
-    fn load_file(&self, path: &Path, settings: HandlerSettings) -> Result<String, FileProblem> {
-        let name = path.file_stem().and_then(|stem| stem.to_str()).ok_or(FileProblem::Name)?;
-        self.load_named(name, path, settings)
-    }
-
-    fn load_named(
-        &self,
-        name: &str,
-        component: &Path,
-        settings: HandlerSettings,
-    ) -> Result<String, FileProblem> {
-        check_name("handler", name)?;
-        self.load(name, &std::fs::read(component)?, settings)?;
-        Ok(name.to_owned())
+    fn load_found(&self, found: Found, policy: &Policy) -> Result<(String, Vec<String>), FileProblem> {
+        check_name("handler", &found.name)?;
+        let (settings, denied) =
+            policy.settings(&found.name, &found.manifest).map_err(FileProblem::manifest)?;
+        let max = settings.limits.component_bytes_max;
+        let too_large = |bytes| LoadError::TooLarge { bytes, max }.into();
+        let bytes = read_limited(&found.component, max, too_large)?;
+        self.load(&found.name, &bytes, settings)?;
+        Ok((found.name, denied))
     }
 
     /// The code a name means now.
@@ -195,6 +202,51 @@ impl Catalog {
     pub fn names(&self) -> Vec<String> {
         self.handlers.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
+}
+
+/// A handler in a folder, before its component is read.
+struct Found {
+    name: String,
+    manifest: Manifest,
+    component: PathBuf,
+}
+
+fn alone(path: &Path) -> Result<Found, FileProblem> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).ok_or(FileProblem::Name)?;
+    Ok(Found { name: name.to_owned(), manifest: Manifest::default(), component: path.to_owned() })
+}
+
+fn with_manifest(folder: &Path, manifest: &Path) -> Result<Found, FileProblem> {
+    let max = manifest::BYTES_MAX;
+    let too_large = |bytes| FileProblem::manifest(format!("has {bytes} bytes, over the limit of {max}"));
+    let text = read_limited(manifest, max, too_large)?;
+    let text = String::from_utf8(text).map_err(|error| FileProblem::manifest(error.to_string()))?;
+    let manifest = Manifest::parse(&text).map_err(FileProblem::manifest)?;
+    let mut components = sorted(folder)?;
+    components.retain(|path| is_component(path));
+    let [component] = components.as_slice() else {
+        return Err(FileProblem::Components(components.len()));
+    };
+    let named_by_folder = folder.file_name().and_then(|name| name.to_str());
+    let name = manifest.name.as_deref().or(named_by_folder).ok_or(FileProblem::Name)?;
+    Ok(Found { name: name.to_owned(), component: component.clone(), manifest })
+}
+
+/// A file's bytes, if it has no more than so many; what is too large is not even read.
+fn read_limited(
+    path: &Path,
+    bytes_max: usize,
+    too_large: impl Fn(usize) -> FileProblem,
+) -> Result<Vec<u8>, FileProblem> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if length > bytes_max {
+        return Err(too_large(length));
+    }
+    // Bounded again, since it may grow meanwhile, or be no plain file at all.
+    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > bytes_max { Err(too_large(bytes.len())) } else { Ok(bytes) }
 }
 
 fn is_component(path: &Path) -> bool {

@@ -1,16 +1,16 @@
 //! Settings of `dev` and `run`: from a file, then the environment, then flags. What comes out of
 //! [`Settings::try_from`] was checked once and is not checked again.
 
-use flowmonkey_jobs::catalog::HandlerSettings;
+use flowmonkey_jobs::catalog::{HandlerSettings, Policy, WrittenHandlerPolicy, WrittenLimits, WrittenPolicy};
 use flowmonkey_jobs::job::RetryPolicy;
 use flowmonkey_jobs::reaper::ReaperSettings;
 use flowmonkey_jobs::runner::RunnerSettings;
-use flowmonkey_jobs::sandbox::{Limits, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Allowance, SandboxConfig};
 use flowmonkey_jobs::store::Retention;
 use flowmonkey_jobs::units::{Fuel, Size, Span};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::Duration;
 
 /// The file that is read when it is there and no other is named.
 pub(crate) const FILE_DEFAULT: &str = "flowmonkey.toml";
@@ -78,6 +78,18 @@ pub(crate) struct RawSettings {
     /// ?statement-cache-capacity=0: true or false [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", env = "FLOWMONKEY_POLL_ONLY")]
     pub(crate) poll_only: Option<bool>,
+    /// `[limits]`: what a handler gets that says nothing. Flags win.
+    #[arg(skip)]
+    pub(crate) limits: WrittenLimits,
+    /// `[ceiling]`: how far a handler's own limits may go.
+    #[arg(skip)]
+    pub(crate) ceiling: WrittenLimits,
+    /// `[allow]`: what every handler may reach that asks for it.
+    #[arg(skip)]
+    pub(crate) allow: Option<Allowance>,
+    /// `[handlers.NAME]`: what is said of one handler alone.
+    #[arg(skip)]
+    pub(crate) handlers: BTreeMap<String, WrittenHandlerPolicy>,
 }
 
 impl RawSettings {
@@ -113,7 +125,33 @@ impl RawSettings {
             keep_failed: self.keep_failed.or(below.keep_failed),
             keep_cancelled: self.keep_cancelled.or(below.keep_cancelled),
             poll_only: self.poll_only.or(below.poll_only),
+            limits: self.limits.over(below.limits),
+            ceiling: self.ceiling.over(below.ceiling),
+            allow: self.allow.or(below.allow),
+            handlers: if self.handlers.is_empty() { below.handlers } else { self.handlers },
         }
+    }
+
+    /// What it says of handlers.
+    fn policy(&self) -> Result<Policy, String> {
+        let retry = RetryPolicy::default();
+        let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
+        let base = span(self.retry_base, retry.base);
+        let retry = RetryPolicy { base, cap: span(self.retry_cap, retry.cap), ..retry };
+        let flags = WrittenLimits {
+            fuel: self.fuel,
+            timeout: self.timeout,
+            heartbeat_timeout: self.heartbeat_timeout,
+            memory: self.memory_max,
+            ..WrittenLimits::default()
+        };
+        let written = WrittenPolicy {
+            limits: flags.over(self.limits),
+            ceiling: self.ceiling,
+            allow: self.allow.clone().unwrap_or_default(),
+            handlers: self.handlers.clone(),
+        };
+        written.resolve(HandlerSettings { retry, ..HandlerSettings::default() })
     }
 }
 
@@ -122,7 +160,7 @@ impl RawSettings {
 pub(crate) struct Settings {
     pub(crate) runner: RunnerSettings,
     pub(crate) reaper: ReaperSettings,
-    pub(crate) handlers: HandlerSettings,
+    pub(crate) policy: Policy,
     pub(crate) sandbox: SandboxConfig,
 }
 
@@ -135,6 +173,7 @@ impl TryFrom<RawSettings> for Settings {
     type Error = String;
 
     fn try_from(raw: RawSettings) -> Result<Self, String> {
+        let policy = raw.policy()?;
         let runner = RunnerSettings::default();
         let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
         let runner = RunnerSettings {
@@ -158,32 +197,14 @@ impl TryFrom<RawSettings> for Settings {
             },
             ..reaper
         };
-        let limits = Limits::default();
-        let fuel = raw.fuel.map_or(limits.fuel, |fuel| fuel.0);
-        let limits = Limits {
-            fuel,
-            wall_max: span(raw.timeout, limits.wall_max),
-            heartbeat_timeout: raw.heartbeat_timeout.map(|span| span.0),
-            memory_bytes_max: raw.memory_max.map_or(limits.memory_bytes_max, |size| size.0),
-            ..limits
-        };
-        let retry = RetryPolicy::default();
-        let retry = RetryPolicy {
-            base: span(raw.retry_base, retry.base),
-            cap: span(raw.retry_cap, retry.cap),
-            ..retry
-        };
+        let ceiling = policy.highest_ceiling();
         let sandbox = SandboxConfig {
             attempts_max: runner.max_concurrent,
-            memory_bytes_ceiling: limits.memory_bytes_max,
+            memory_bytes_ceiling: ceiling.memory_bytes_max,
+            stack_bytes_ceiling: ceiling.stack_bytes_max,
             ..SandboxConfig::default()
         };
-        let settings = Settings {
-            runner,
-            reaper,
-            handlers: HandlerSettings { limits, retry, ..HandlerSettings::default() },
-            sandbox,
-        };
+        let settings = Settings { runner, reaper, policy, sandbox };
         settings.check().map(|()| settings)
     }
 }
@@ -205,8 +226,6 @@ impl Settings {
             ("poll-interval", self.runner.poll_interval),
             ("heartbeat-interval", beat),
             ("reap-interval", self.reaper.check_interval),
-            ("timeout", self.handlers.limits.wall_max),
-            ("heartbeat-timeout", self.handlers.limits.heartbeat_timeout.unwrap_or(Duration::MAX)),
         ];
         if let Some((name, _)) = above_zero.iter().find(|(_, span)| span.is_zero()) {
             return Err(format!("{name} must be above zero"));
@@ -214,8 +233,8 @@ impl Settings {
         if self.runner.max_concurrent.get() > MAX_CONCURRENT_MAX {
             return Err(format!("max-concurrent must be at most {MAX_CONCURRENT_MAX}; start more runners"));
         }
-        if self.handlers.limits.memory_bytes_max > MEMORY_BYTES_MAX {
-            return Err("memory-max must be at most 4GiB, the most a WebAssembly memory can have".into());
+        if self.sandbox.memory_bytes_ceiling > MEMORY_BYTES_MAX {
+            return Err("memory-max and [ceiling] memory must be at most 4GiB, the most a WebAssembly memory can have".into());
         }
         Ok(())
     }
@@ -224,6 +243,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn settings(toml: &str) -> Result<Settings, String> {
         let raw: RawSettings = toml::from_str(toml).map_err(|error| error.to_string())?;
@@ -255,16 +275,20 @@ mod tests {
             ("poll-interval = '0s'", "poll-interval must be above zero"),
             ("max-concurrent = 5000", "max-concurrent must be at most"),
             ("max-concurrent = 0", "nonzero"),
-            ("memory-max = '5GiB'", "memory-max must be at most"),
+            ("memory-max = '5GiB'", "must be at most 4GiB"),
             ("memory-max = 'lots'", "write a size like"),
             ("timeout = 'soon'", "write a time like"),
             ("fuel = '0'", "above zero"),
             ("poll_interval = '1s'", "unknown field `poll_interval`"),
+            ("[limits]\ntimeout = '2d'\n[ceiling]\ntimeout = '1d'", "over the ceiling of 1day"),
+            ("[allow]\nsockets = true", "unknown field `sockets`"),
+            ("[handlers.mail.allow]\nhttp = ['*a']", "is no host to allow"),
+            ("[handlers.mail]\nconfg = {}", "unknown field `confg`"),
         ];
         for (toml, expected) in table {
             let error = settings(toml).unwrap_err();
             assert!(error.contains(expected), "{toml}: {error}");
         }
-        assert_eq!(settings("fuel = 'unlimited'").unwrap().handlers.limits.fuel, None);
+        assert_eq!(settings("fuel = 'unlimited'").unwrap().policy.defaults.limits.fuel, None);
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! let store = Arc::new(PgStore::connect("postgres://localhost/app", 10).await?);
 //! let catalog = Arc::new(Catalog::new(Arc::new(Sandbox::new(&Default::default())?)));
-//! catalog.load_folder(Path::new("handlers"), Default::default())?;
+//! catalog.load_folder(Path::new("handlers"), &Default::default())?;
 //!
 //! let runner = Runner::builder(store.clone()).handlers(catalog).runner_id("worker-1").build()?;
 //! let events = runner.events().subscribe();   // claimed, started, progress, completed, …

@@ -4,6 +4,7 @@
 mod admission;
 mod attempt;
 mod capability;
+mod config_values;
 mod control;
 mod engine;
 mod grants;
@@ -16,6 +17,7 @@ mod trap;
 pub use admission::{LoadError, Surface};
 pub use attempt::{AttemptContext, JobFacts};
 pub use capability::{AttemptHost, HostFault, LogLevel};
+pub use config_values::{ConfigValues, SecretTooShort};
 pub use control::{Control, Directive, Interruption};
 pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPattern, Scheme};
 pub use limits::Limits;

@@ -101,6 +101,7 @@ async fn run_sandboxed(sandbox: &Sandbox, prepared: &Prepared, input: &JsonText)
         checkpoint: None,
         limits: Default::default(),
         grants: Default::default(),
+        config: Default::default(),
         host: Arc::new(Nowhere),
         control: Default::default(),
     };

@@ -4,6 +4,7 @@ mod bad_input;
 mod databases;
 mod jobs;
 mod life;
+mod policy;
 mod schedules;
 mod serving;
 mod waiting;

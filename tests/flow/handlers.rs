@@ -1,9 +1,9 @@
 //! What a handler's settings and grants bound.
 
 use crate::fleet::{self, MAIL, enqueue, on_both_stores, outcomes, wait_for, wait_for_status};
-use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
+use flowmonkey_jobs::catalog::{Catalog, DeniedGrants, HandlerSettings, Policy};
 use flowmonkey_jobs::job::{JsonText, NewJob, Status};
-use flowmonkey_jobs::sandbox::{Limits, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Allowance, Limits, Sandbox, SandboxConfig};
 use flowmonkey_jobs::store::ListFilter;
 use flowmonkey_tests::database::Fixture;
 use flowmonkey_tests::guests;
@@ -86,7 +86,14 @@ fn a_folder_gives_its_handler_a_name_and_settings() {
     write("wrong/handler.toml", b"colour = 'red'");
     write("notes/readme.txt", b"no handler");
     let catalog = Catalog::new(Arc::new(Sandbox::new(&SandboxConfig::default()).unwrap()));
-    let report = catalog.load_folder(folder.path(), HandlerSettings::default()).unwrap();
+    let report = catalog.load_folder(folder.path(), &Policy::default()).unwrap();
+    let denied = DeniedGrants { handler: "mails".into(), grants: vec!["context = true".into()] };
+    assert_eq!(report.denied, [denied]);
+    assert!(!catalog.resolve("mails").unwrap().settings.grants.context);
+    let policy =
+        Policy { allowance: Allowance { context: true, ..Allowance::default() }, ..Policy::default() };
+    let report = catalog.load_folder(folder.path(), &policy).unwrap();
+    assert_eq!(report.denied, []);
     assert_eq!(catalog.names(), ["mails", "plain", "renamed"]);
     let mails = catalog.resolve("mails").unwrap();
     assert_eq!(mails.settings.concurrency, NonZeroU32::new(3));

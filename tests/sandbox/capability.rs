@@ -226,22 +226,42 @@ async fn what_a_guest_prints_goes_to_the_log_line_by_line() {
     assert_eq!((count(LogLevel::Info, "stdout"), count(LogLevel::Warn, "stderr"), lines.len()), (2, 2, 4));
 }
 
+/// What the guest is asked for, the limit that it passes, and the mark that says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_cut_with_one_mark_and_the_guest_goes_on() {
-    for input in [
-        json!({"do": "print", "n": 20_000, "text": "drop by drop"}),
-        json!({"do": "log", "n": 20_000, "text": "drop by drop"}),
-        json!({"do": "print", "n": 1, "text": "x".repeat(500_000)}),
+    let (print, log) = (|n: u32, text: &str| json!({"do": "print", "n": n, "text": text}), "log limit of");
+    let lines = json!({"do": "log", "n": 20_000, "text": "drop by drop"});
+    let (bytes, few) =
+        (Limits { log_bytes_max: 10_000, ..limits() }, Limits { log_lines_max: 100, ..limits() });
+    let out = Limits { stdout_bytes_max: 5000, stderr_bytes_max: 0, ..limits() };
+    let err = Limits { stderr_bytes_max: 5000, stdout_bytes_max: 0, ..limits() };
+    for (input, limits, mark, bytes_max) in [
+        (print(20_000, "drop by drop"), bytes, log, 11_000),
+        (lines.clone(), bytes, log, 11_000),
+        (print(1, &"x".repeat(500_000)), bytes, log, 11_000),
+        (lines, few, log, 2000),
+        (print(20_000, "drop by drop"), few, log, 2000),
+        (print(20_000, "drop by drop"), out, "limit of 5000 bytes reached", 5200),
+        (print(1, &"x".repeat(500_000)), out, "limit of 5000 bytes reached", 5200),
+        (print(20_000, "drop by drop"), err, "limit of 5000 bytes reached", 5200),
     ] {
-        let mut limits = Limits { log_bytes_max: 10_000, ..limits() };
-        limits.fuel = limits.fuel.map(|fuel| fuel * 20);
+        let limits = Limits { fuel: limits.fuel.map(|fuel| fuel * 20), ..limits };
         let run = Run { limits, ..Run::with(&input) };
         let report = run.probe().await;
         assert_eq!(ending(&report), "completed", "{:?}", report.outcome);
         let text = run.host.text();
-        let marks = text.iter().filter(|line| line.contains("log limit of 10000 bytes reached")).count();
-        assert_eq!(marks, 1, "{} lines", text.len());
+        let marks = text.iter().filter(|line| line.contains(mark)).count();
+        assert_eq!(marks, 1, "{} lines of {input}", text.len());
         let bytes: usize = text.iter().map(String::len).sum();
-        assert!(bytes < 11_000, "{bytes} bytes went through");
+        assert!(bytes < bytes_max, "{bytes} bytes went through");
     }
+}
+
+/// The twin: what just fits is all there, without a mark.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fits_is_not_cut() {
+    let limits = Limits { stdout_bytes_max: 20, stderr_bytes_max: 20, log_lines_max: 5, ..limits() };
+    let run = Run { limits, ..Run::with(json!({"do": "print", "n": 2, "text": "123456789"})) };
+    assert_eq!(ending(&run.probe().await), "completed");
+    assert_eq!(run.host.text(), vec!["123456789"; 4]);
 }

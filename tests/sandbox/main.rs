@@ -4,6 +4,7 @@
 mod admission;
 mod border;
 mod capability;
+mod config;
 mod examples;
 mod hostile;
 mod interruption;

@@ -2,8 +2,8 @@
 
 use flowmonkey_jobs::job::{JobError, JsonText, Outcome, Progress, Report};
 use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, Control, Grants, HostFault, JobFacts, Limits, LogLevel, Prepared, Sandbox,
-    SandboxConfig,
+    AttemptContext, AttemptHost, ConfigValues, Control, Grants, HostFault, JobFacts, Limits, LogLevel,
+    Prepared, Sandbox, SandboxConfig,
 };
 use flowmonkey_tests::guests;
 use std::collections::BTreeMap;
@@ -124,6 +124,7 @@ pub(crate) struct Run {
     pub(crate) checkpoint: Option<String>,
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
+    pub(crate) config: Arc<ConfigValues>,
     pub(crate) host: Arc<Memory>,
     pub(crate) control: Control,
 }
@@ -136,6 +137,7 @@ impl Run {
             checkpoint: None,
             limits: limits(),
             grants: Grants::default(),
+            config: Arc::default(),
             host: Arc::default(),
             control: Control::default(),
         }
@@ -148,6 +150,7 @@ impl Run {
             checkpoint: self.checkpoint.as_ref().map(|text| JsonText::parse(text).unwrap()),
             limits: self.limits,
             grants: self.grants.clone(),
+            config: self.config.clone(),
             host: self.host.clone(),
             control: self.control.clone(),
         }

@@ -1,11 +1,15 @@
 use super::HandlerSettings;
+use super::limits::WrittenLimits;
 use crate::job::RetryPolicy;
-use crate::sandbox::{Grants, Limits};
-use crate::units::{Fuel, Size, Span};
+use crate::sandbox::Grants;
+use crate::units::Span;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// The file beside a handler's code that says what it may use. What is absent takes the runner's settings.
 pub(super) const FILE_NAME: &str = "handler.toml";
+/// A larger one is a mistake, or an attempt to fill memory.
+pub(super) const BYTES_MAX: usize = 64 * 1024;
 
 /// `handler.toml` as it is written; unknown keys are errors.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -17,18 +21,10 @@ pub(super) struct Manifest {
     description: Option<String>,
     concurrency: Option<NonZeroU32>,
     waits_max: Option<u32>,
-    limits: ManifestLimits,
+    limits: WrittenLimits,
     retry: ManifestRetry,
-    grants: Option<Grants>,
-}
-
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct ManifestLimits {
-    fuel: Option<Fuel>,
-    timeout: Option<Span>,
-    heartbeat_timeout: Option<Span>,
-    memory: Option<Size>,
+    /// What it asks for.
+    pub(super) grants: Grants,
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -44,20 +40,12 @@ impl Manifest {
         toml::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// What it comes to over the runner's settings.
+    /// What it comes to over the runner's settings, without its grants, which are not its own to give.
     pub(super) fn settings(&self, defaults: &HandlerSettings) -> Result<HandlerSettings, String> {
-        let (limits, retry) = (&self.limits, &self.retry);
-        let fuel = limits.fuel.map_or(defaults.limits.fuel, |fuel| fuel.0);
+        let retry = &self.retry;
         let span = |given: Option<Span>, default| given.map_or(default, |span| span.0);
-        let heartbeat_timeout = limits.heartbeat_timeout.map(|span| span.0);
         let settings = HandlerSettings {
-            limits: Limits {
-                fuel,
-                wall_max: span(limits.timeout, defaults.limits.wall_max),
-                heartbeat_timeout: heartbeat_timeout.or(defaults.limits.heartbeat_timeout),
-                memory_bytes_max: limits.memory.map_or(defaults.limits.memory_bytes_max, |size| size.0),
-                ..defaults.limits
-            },
+            limits: self.limits.apply(defaults.limits),
             retry: RetryPolicy {
                 base: span(retry.base, defaults.retry.base),
                 factor: retry.factor.unwrap_or(defaults.retry.factor),
@@ -65,16 +53,11 @@ impl Manifest {
             },
             concurrency: self.concurrency.or(defaults.concurrency),
             waits_max: self.waits_max.unwrap_or(defaults.waits_max),
-            grants: self.grants.clone().unwrap_or_else(|| defaults.grants.clone()),
+            grants: Grants::default(),
+            config: Arc::default(),
         };
         settings.retry.check()?;
-        if settings.limits.wall_max.is_zero() || heartbeat_timeout.is_some_and(|time| time.is_zero()) {
-            return Err("timeout and heartbeat-timeout must be above zero".into());
-        }
-        if settings.limits.memory_bytes_max > defaults.limits.memory_bytes_max {
-            let max = bytesize::ByteSize(defaults.limits.memory_bytes_max as u64).display().iec();
-            return Err(format!("memory is over the runner's own limit of {max}: raise memory-max there"));
-        }
+        self.limits.check()?;
         Ok(settings)
     }
 }
@@ -82,6 +65,7 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::Limits;
     use std::time::Duration;
 
     fn settings(toml: &str) -> Result<HandlerSettings, String> {
@@ -91,14 +75,13 @@ mod tests {
     #[test]
     fn what_is_written_wins_over_the_runners_settings() {
         let text = "concurrency = 2\nwaits-max = 7\n[limits]\nfuel = 'unlimited'\ntimeout = '5m'\n\
-            heartbeat-timeout = '3s'\nmemory = '1MiB'\n[retry]\nbase = '2s'\n[grants]\ncontext = true";
+            heartbeat-timeout = '3s'\nmemory = '1MiB'\n[retry]\nbase = '2s'";
         let settings = settings(text).unwrap();
         assert_eq!(settings.limits.wall_max, Duration::from_secs(300));
         assert_eq!(settings.limits.heartbeat_timeout, Some(Duration::from_secs(3)));
         assert_eq!((settings.limits.memory_bytes_max, settings.limits.fuel), (1 << 20, None));
         assert_eq!((settings.retry.base.as_secs(), settings.retry.factor), (2, 2.0));
         assert_eq!((settings.concurrency.map(NonZeroU32::get), settings.waits_max), (Some(2), 7));
-        assert!(settings.grants.context);
     }
 
     #[test]
@@ -116,7 +99,7 @@ mod tests {
             ("[grants]\nnetwork = true", "unknown field `network`"),
             ("[limits]\ntimeout = '0s'", "above zero"),
             ("[limits]\nfuel = '0'", "above zero"),
-            ("[limits]\nmemory = '1GiB'", "over the runner's own limit of 128.0 MiB"),
+            ("[limits]\nmemry = '1GiB'", "unknown field `memry`"),
             ("[retry]\nfactor = 0.5", "factor"),
         ];
         for (toml, expected) in table {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use flowmonkey_jobs::catalog::Catalog;
 use flowmonkey_jobs::reaper::Reaper;
 use flowmonkey_jobs::runner::Runner;
-use flowmonkey_jobs::sandbox::Sandbox;
+use flowmonkey_jobs::sandbox::{Allowance, Sandbox};
 use flowmonkey_jobs::scheduler::{Scheduler, SchedulerSettings};
 use flowmonkey_jobs::store::SharedStore;
 use flowmonkey_jobs::units::Span;
@@ -54,6 +54,8 @@ fn dev_defaults() -> RawSettings {
         stalled_threshold: span(10_000),
         reap_interval: span(5000),
         drain_timeout: span(5000),
+        // The handlers are the developer's own.
+        allow: Some(Allowance::everything()),
         ..RawSettings::default()
     }
 }
@@ -119,18 +121,24 @@ async fn serve(store: SharedStore, folder: &Path, settings: Settings) -> anyhow:
 
 /// Compiles what the folder has; a bad file is reported and the others run.
 async fn load(folder: PathBuf, settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
-    let (sandbox, handlers) = (settings.sandbox.clone(), settings.handlers.clone());
+    let (sandbox, policy) = (settings.sandbox.clone(), settings.policy.clone());
     let shown = folder.display().to_string();
     let compile = move || -> anyhow::Result<_> {
         let catalog = Catalog::new(Arc::new(Sandbox::new(&sandbox)?));
         let report = catalog
-            .load_folder(&folder, handlers)
+            .load_folder(&folder, &policy)
             .map_err(|error| BadInput(format!("{}: {error}", folder.display())))?;
         Ok((catalog, report))
     };
     let (catalog, report) = tokio::task::spawn_blocking(compile).await.context("loading handlers")??;
     for refused in &report.refused {
         tracing::error!(target: "flowmonkey::catalog", why = %refused, "handler refused");
+    }
+    for denied in &report.denied {
+        let grants = denied.grants.join(", ");
+        let remedy =
+            "such calls are denied; [allow] and [handlers.NAME] in the settings file would allow them";
+        tracing::warn!(target: "flowmonkey::catalog", handler = denied.handler, grants, remedy, "asked in vain");
     }
     if report.loaded.is_empty() {
         let message = if report.refused.is_empty() {

@@ -30,6 +30,7 @@ pub(super) async fn run(
                 checkpoint: job.checkpoint.clone(),
                 limits: Limits { heartbeat_timeout, ..handler.settings.limits },
                 grants: handler.settings.grants.clone(),
+                config: handler.settings.config.clone(),
                 host: host.clone(),
                 control,
             };

@@ -4,6 +4,8 @@ use super::{Limits, shape};
 use wasmtime::component::Component;
 
 const CONTRACT_VERSION: &str = "0.1.0";
+/// A draft has to be met exactly.
+const CONFIG_VERSION: &str = "0.2.0-rc.1";
 const CONTRACT: &[&str] =
     &["types", "job", "control", "checkpoint", "context", "queue", "idempotency", "log"];
 /// The packages of `wasi:cli` 0.2, which toolchains import unasked.
@@ -176,9 +178,10 @@ fn import_problem(import: &str) -> Option<String> {
         (_, Some("http")) => Some(format!(
             "imports {import}: needs the grant `http`, which this version of flowmonkey cannot give yet"
         )),
-        (_, Some("config")) => Some(format!(
-            "imports {import}: needs the grant `config`, which this version of flowmonkey cannot give yet"
-        )),
+        (_, Some("config")) => (name.version != CONFIG_VERSION).then(|| {
+            let wanted = name.version;
+            format!("imports {import}: version {wanted} is wanted, {CONFIG_VERSION} is offered")
+        }),
         _ => Some(format!(
             "imports {import}: the host has no such interface, and no grant supplies it; \
              remove its use, or link it into the component"
@@ -220,7 +223,7 @@ mod tests {
             (&["flowmonkey:jobs/mail@0.1.0"], &[HANDLER], &["no such interface", "checkpoint"]),
             (&["wasi:cli/stdout@0.3.0"], &[HANDLER], &["0.3.0 is wanted", "0.2 is offered"]),
             (&["wasi:http/outgoing-handler@0.2.0"], &[HANDLER], &["grant `http`"]),
-            (&["wasi:config/store@0.2.0-rc.1"], &[HANDLER], &["grant `config`"]),
+            (&["wasi:config/store@0.2.0-draft"], &[HANDLER], &["0.2.0-draft is wanted", "0.2.0-rc.1"]),
             (&["acme:db/sql@1.0.0", "env"], &[HANDLER], &["acme:db/sql@1.0.0", "imports env"]),
         ];
         for (imports, exports, expected) in table {

@@ -1,6 +1,7 @@
 use super::bindings::JobHandlerPre;
 use super::bindings::exports::flowmonkey::jobs::handler as guest;
-use super::capability::{AttemptHost, Budget, Checkpoints};
+use super::capability::{AttemptHost, Checkpoints, Lines};
+use super::config_values::ConfigValues;
 use super::control::{Control, Interruption};
 use super::grants::Grants;
 use super::limits::{Limiter, Limits};
@@ -49,6 +50,8 @@ pub struct AttemptContext {
     pub limits: Limits,
     /// What it may reach.
     pub grants: Grants,
+    /// What is set for it; it reads what its grants name.
+    pub config: Arc<ConfigValues>,
     /// Who writes for it.
     pub host: Arc<dyn AttemptHost>,
     /// The line to it.
@@ -60,11 +63,12 @@ pub(super) struct AttemptState {
     pub(super) facts: JobFacts,
     pub(super) limits: Limits,
     pub(super) grants: Grants,
+    pub(super) config: Arc<ConfigValues>,
     pub(super) limiter: Limiter,
     pub(super) host: Arc<dyn AttemptHost>,
     pub(super) control: Control,
     pub(super) checkpoints: Checkpoints,
-    pub(super) log: Arc<Budget>,
+    pub(super) lines: Arc<Lines>,
     stderr: Capture,
     wasi: WasiCtx,
     table: ResourceTable,
@@ -78,10 +82,10 @@ impl WasiView for AttemptState {
 
 impl AttemptState {
     fn new(context: AttemptContext) -> (Self, JsonText) {
-        let AttemptContext { facts, input, checkpoint, limits, grants, host, control } = context;
-        let log = Arc::new(Budget::new(limits.log_bytes_max));
-        let stdout = Capture::new(Stream::Stdout, host.clone(), log.clone());
-        let stderr = Capture::new(Stream::Stderr, host.clone(), log.clone());
+        let AttemptContext { facts, input, checkpoint, limits, grants, config, host, control } = context;
+        let lines = Arc::new(Lines::new(host.clone(), config.clone(), &limits));
+        let stdout = Capture::new(Stream::Stdout, limits.stdout_bytes_max, lines.clone());
+        let stderr = Capture::new(Stream::Stderr, limits.stderr_bytes_max, lines.clone());
         // No arguments, environment, folders or stdin: that is the builder's default. Sockets and names
         // are refused here by name, since their default is "whatever the check says".
         let wasi = WasiCtx::builder()
@@ -100,9 +104,10 @@ impl AttemptState {
             checkpoints: Checkpoints::new(checkpoint.as_ref(), &limits),
             limits,
             grants,
+            config,
             host,
             control,
-            log,
+            lines,
             stderr,
             wasi,
             table,
@@ -142,7 +147,7 @@ pub(super) async fn run(
         Called::Trapped(phase, error) => trap::outcome(&error, phase, store.data()),
         Called::Interrupted(interruption) => interrupted(interruption, &store.data().limits),
     };
-    Report { outcome, usage }
+    Report { outcome: without_secrets(outcome, &store.data().config), usage }
 }
 
 fn configure(store: &mut Store<AttemptState>, metered: bool) -> wasmtime::Result<()> {
@@ -189,6 +194,41 @@ async fn call(
             Ok(returned) => Called::Returned(returned),
             Err((phase, error)) => Called::Trapped(phase, error),
         },
+    }
+}
+
+/// Whatever of an outcome would show a secret does without it.
+fn without_secrets(outcome: Outcome, config: &ConfigValues) -> Outcome {
+    let hidden = |text: String| config.hide(&text).into_owned();
+    let clean = |error: JobError| JobError {
+        code: hidden(error.code),
+        message: hidden(error.message),
+        details: error.details.map(|details| match config.secret_in(details.as_str()) {
+            Some(key) => {
+                JsonText::from_string_value(&format!("details dropped: they hold the secret `{key}`"))
+            }
+            None => details,
+        }),
+        backtrace: error.backtrace,
+    };
+    match outcome {
+        Outcome::Success(Some(result)) => match config.secret_in(result.as_str()) {
+            Some(key) => {
+                let why = format!("the result holds the secret `{key}`, which is never stored");
+                Outcome::Retryable { error: JobError::host(ErrorCode::InvalidOutput, why), after: None }
+            }
+            None => Outcome::Success(Some(result)),
+        },
+        Outcome::Wait { until, reason } => {
+            let until = match until {
+                Wake::Signal(name) => Wake::Signal(hidden(name)),
+                time => time,
+            };
+            Outcome::Wait { until, reason: reason.map(hidden) }
+        }
+        Outcome::Retryable { error, after } => Outcome::Retryable { error: clean(error), after },
+        Outcome::Fatal(error) => Outcome::Fatal(clean(error)),
+        other => other,
     }
 }
 

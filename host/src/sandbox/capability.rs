@@ -2,6 +2,7 @@
 //! [`AttemptHost`].
 
 mod checkpoint;
+mod config;
 mod context;
 mod control;
 mod denied;
@@ -9,7 +10,7 @@ mod job;
 mod log;
 
 pub(super) use checkpoint::Checkpoints;
-pub(super) use log::Budget;
+pub(super) use log::Lines;
 pub use log::LogLevel;
 
 use super::attempt::AttemptState;
@@ -108,9 +109,20 @@ fn keyed(key: &str) -> Result<(), HostError> {
     Ok(())
 }
 
+impl AttemptState {
+    /// A secret would be there for everybody who can read the database.
+    fn without_secret(&self, text: &str) -> Result<(), HostError> {
+        let key = self.config.secret_in(text);
+        key.map_or(Ok(()), |key| {
+            Err(HostError::Invalid(format!("it holds the secret `{key}`, which is never stored")))
+        })
+    }
+}
+
 /// Offers everything in the contract, and WASI 0.2 with nothing in it.
 pub(super) fn add_to_linker(linker: &mut Linker<AttemptState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    config::add_to_linker(linker)?;
     JobHandler::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 

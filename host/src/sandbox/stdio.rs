@@ -1,4 +1,4 @@
-use super::capability::{AttemptHost, Budget, LogLevel};
+use super::capability::{Lines, LogLevel};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -18,27 +18,30 @@ pub(super) enum Stream {
     Stderr,
 }
 
-/// The guest's stdout or stderr: lines go to the job's log while the budget lasts, the end is kept.
-/// Never closed and never full, so that a chatty guest goes on.
+/// The guest's stdout or stderr: lines go to the job's log while the limits last, the end is kept. Cut with a
+/// mark, never closed and never full, so that a chatty guest goes on.
 #[derive(Clone)]
 pub(super) struct Capture(Arc<Inner>);
 
 struct Inner {
     stream: Stream,
-    host: Arc<dyn AttemptHost>,
-    budget: Arc<Budget>,
+    lines: Arc<Lines>,
+    bytes_max: usize,
     buffers: Mutex<Buffers>,
 }
 
 #[derive(Default)]
 struct Buffers {
+    /// How much came so far.
+    bytes: usize,
     line: Vec<u8>,
     tail: Vec<u8>,
 }
 
 impl Capture {
-    pub(super) fn new(stream: Stream, host: Arc<dyn AttemptHost>, budget: Arc<Budget>) -> Self {
-        Capture(Arc::new(Inner { stream, host, budget, buffers: Mutex::default() }))
+    /// Of so many bytes at most.
+    pub(super) fn new(stream: Stream, bytes_max: usize, lines: Arc<Lines>) -> Self {
+        Capture(Arc::new(Inner { stream, lines, bytes_max, buffers: Mutex::default() }))
     }
 
     /// The last of what was written, or nothing.
@@ -62,16 +65,23 @@ impl Inner {
         if self.stream == Stream::Stderr {
             keep_tail(&mut buffers.tail, bytes);
         }
-        if self.budget.is_spent() {
+        let left = self.bytes_max - buffers.bytes;
+        if left == 0 || self.lines.are_spent() {
             return;
         }
-        for &byte in bytes {
+        buffers.bytes += bytes.len().min(left);
+        for &byte in &bytes[..bytes.len().min(left)] {
             if byte != b'\n' {
                 buffers.line.push(byte);
             }
             if byte == b'\n' || buffers.line.len() >= LINE_BYTES_MAX {
                 self.hand_on(&mut buffers.line);
             }
+        }
+        if bytes.len() > left {
+            self.hand_on(&mut buffers.line);
+            let mark = format!("limit of {} bytes reached; the rest is dropped", self.bytes_max);
+            self.write(LogLevel::Warn, &mark);
         }
     }
 
@@ -80,12 +90,20 @@ impl Inner {
             return;
         }
         let text = String::from_utf8_lossy(line);
-        let (level, stream) = match self.stream {
-            Stream::Stdout => (LogLevel::Info, "stdout"),
-            Stream::Stderr => (LogLevel::Warn, "stderr"),
+        let level = match self.stream {
+            Stream::Stdout => LogLevel::Info,
+            Stream::Stderr => LogLevel::Warn,
         };
-        self.budget.log(&*self.host, level, text.trim_end(), &[("stream".into(), stream.into())]);
+        self.write(level, text.trim_end());
         line.clear();
+    }
+
+    fn write(&self, level: LogLevel, text: &str) {
+        let stream = match self.stream {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        };
+        self.lines.write(level, text, &[("stream".into(), stream.into())]);
     }
 }
 

@@ -3,6 +3,7 @@
 wit_bindgen::generate!({ world: "job-handler", path: "../../wit" });
 
 mod authority;
+mod config;
 mod stores;
 
 use exports::flowmonkey::jobs::handler::Guest;
@@ -63,6 +64,8 @@ impl Guest for Probe {
             "context" => done(stores::contexts(&input["steps"])),
             "denied" => done(denied()),
             "authority" => done(authority::look()),
+            "config" => done(config::read(&input["keys"], input["spell"] == json!(true))),
+            "give-away" => give_away(&input, &config::value(input["key"].as_str().unwrap_or_default())),
             "random" => done(json!(authority::random(number).len())),
             other => Err(fail("BAD_INPUT", &format!("no such thing to do: {other:?}"))),
         }
@@ -81,6 +84,32 @@ fn failure(input: &Value) -> Failure {
     let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
     let details = input["details"].as_str().map(str::to_owned);
     Failure { code: text("code"), message: text("text"), details }
+}
+
+/// Tells a secret in every way there is.
+fn give_away(input: &Value, secret: &str) -> Ended {
+    match input["by"].as_str().unwrap_or_default() {
+        "log" => {
+            log::log(log::Level::Info, &format!("it is {secret}"), &[("field".into(), secret.into())]);
+            println!("out {secret}");
+            eprintln!("err {secret}");
+            control::progress(1.0, Some(secret));
+            done(json!("told"))
+        }
+        "result" => done(json!({"it": secret})),
+        "error" => Err(JobError::Fatal(Failure {
+            code: secret.into(),
+            message: format!("it is {secret}"),
+            details: Some(json!({"it": secret}).to_string()),
+        })),
+        "panic" => panic!("it is {secret}"),
+        "wait" => Ok(Outcome::Wait(Wait { until: Wake::Signal(secret.into()), reason: Some(secret.into()) })),
+        "checkpoint" => {
+            done(checkpoints(&json!([["save", secret, "1"], ["save", "k", json!(secret).to_string()]])))
+        }
+        "context" => done(stores::contexts(&json!([["set", "k", json!(secret).to_string()]]))),
+        other => Err(fail("BAD_INPUT", other)),
+    }
 }
 
 fn runs() -> Value {

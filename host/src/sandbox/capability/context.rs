@@ -46,8 +46,10 @@ impl Host for AttemptState {
 
     async fn set(&mut self, key: String, value: String) -> Answer<()> {
         let host = self.context_host();
+        let clean = self.without_secret(&key).and_then(|()| self.without_secret(&value));
         let set = async {
             let host = host?;
+            clean?;
             keyed(&key)?;
             Ok(host.set_context(&key, &check(&value)?).await?)
         };

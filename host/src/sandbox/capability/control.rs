@@ -22,8 +22,9 @@ impl Host for AttemptState {
         self.control.beat();
         // NaN, which `clamp` would pass on, cannot be stored as JSON.
         let percent = if percent.is_nan() { 0.0 } else { percent.clamp(0.0, 100.0) };
-        let message =
-            message.map(|text| text.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect());
+        let message = message.map(|text| {
+            self.config.hide(&text).chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect()
+        });
         self.host.progress(Progress { percent, message });
         Ok(told(self.control.directive()))
     }
