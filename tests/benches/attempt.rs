@@ -8,10 +8,9 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "its result goes there")]
 
-use flowmonkey_jobs::job::{JsonText, Outcome, Progress};
-use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, HostFault, JobFacts, Limits, LogLevel, Prepared, Sandbox,
-};
+use flowmonkey_jobs::job::{JsonText, Outcome};
+use flowmonkey_jobs::sandbox::{Limits, Prepared, Sandbox};
+use flowmonkey_tests::alone::{Nowhere, attempt};
 use flowmonkey_tests::guests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,45 +65,8 @@ async fn run_raw(pre: &InstancePre<State>, input: &str) {
     assert!(matches!(results, [Val::Result(Ok(_))]));
 }
 
-struct Nowhere;
-
-#[async_trait::async_trait]
-impl AttemptHost for Nowhere {
-    async fn save_checkpoint(&self, _: &str, _: &JsonText) -> Result<(), HostFault> {
-        Ok(())
-    }
-    async fn delete_checkpoint(&self, _: &str) -> Result<(), HostFault> {
-        Ok(())
-    }
-    async fn clear_checkpoints(&self) -> Result<(), HostFault> {
-        Ok(())
-    }
-    fn progress(&self, _: Progress) {}
-    fn log(&self, _: LogLevel, _: &str, _: &[(String, String)]) {}
-}
-
 async fn run_sandboxed(sandbox: &Sandbox, prepared: &Prepared, input: &JsonText) {
-    let facts = JobFacts {
-        id: "job-1".into(),
-        handler: "bench".into(),
-        execution_id: None,
-        step_id: None,
-        attempt: 1,
-        max_attempts: 3,
-        resumed_with: None,
-        deadline_ms: None,
-        trace_parent: None,
-    };
-    let context = AttemptContext {
-        facts,
-        input: input.clone(),
-        checkpoint: None,
-        limits: Default::default(),
-        grants: Default::default(),
-        config: Default::default(),
-        host: Arc::new(Nowhere),
-        control: Default::default(),
-    };
+    let context = attempt(Nowhere::Prompt, input.clone(), Limits::default());
     let report = sandbox.run(prepared, context).await;
     assert!(matches!(report.outcome, Outcome::Success(_)), "{:?}", report.outcome);
 }

@@ -107,13 +107,7 @@ fn a_type_that_unfolds_without_end_is_refused_in_a_few_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_instances_are_refused_or_fail_with_a_code() {
     let sandbox = sandbox(2);
-    let made_of = |count: usize| {
-        let instance = "(core instance (instantiate $small)) ";
-        let many = format!("(component (core module $small) {} ", instance.repeat(count));
-        let text =
-            guests::handler_text(&crate::rig::source("does-nothing")).replacen("(component ", &many, 1);
-        sandbox.prepare(&guests::component(&text), &metered())
-    };
+    let made_of = |count: usize| sandbox.prepare(&crate::suite::instances(count), &metered());
     assert!(matches!(made_of(100), Err(LoadError::Compile(_))));
     let some = made_of(20).unwrap();
     assert_eq!(ending(&Run::with("{}").on(&sandbox, &some).await), "completed");

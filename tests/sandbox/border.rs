@@ -42,18 +42,21 @@ async fn a_backtrace_can_be_stored_whatever_its_names_are() {
     }
 }
 
-/// Imports a resource of WASI's, which the guests of `guests/` do not.
-fn pollables(count: u32) -> Vec<u8> {
-    const IMPORTS: &str = r#"(component
-        (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
-        (alias export $poll "pollable" (type $pollable))
-        (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
-            (alias outer 1 $pollable (type $outer))
-            (export "pollable" (type $own (eq $outer)))
-            (export "subscribe-duration" (func (param "when" u64) (result (own $own))))))
-        (core func $subscribe (canon lower (func $clock "subscribe-duration"))) "#;
+/// Takes so many timers of the host and gives none back.
+pub(crate) fn pollables(count: u32) -> Vec<u8> {
+    const SUBSCRIBE: guests::HostFunction = guests::HostFunction {
+        name: "subscribe",
+        import: r#"
+            (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+            (alias export $poll "pollable" (type $pollable))
+            (import "wasi:clocks/monotonic-clock@0.2.0" (instance $host
+                (alias outer 1 $pollable (type $outer))
+                (export "pollable" (type $own (eq $outer)))
+                (export "subscribe-duration" (func (param "when" u64) (result (own $own))))))"#,
+        function: "subscribe-duration",
+    };
     let run = format!(
-        r#"(import "clock" "subscribe" (func $subscribe (param i64) (result i32)))
+        r#"(import "host" "subscribe" (func $subscribe (param i64) (result i32)))
         (func $hoards (export "run") (param i32 i32) (result i32) (local $n i32)
             (loop $again
                 (drop (call $subscribe (i64.const 1)))
@@ -61,10 +64,7 @@ fn pollables(count: u32) -> Vec<u8> {
                 (br_if $again (i32.lt_u (local.get $n) (i32.const {count}))))
             (i32.const 1024))"#
     );
-    let clock = r#"(with "clock" (instance (export "subscribe" (func $subscribe)))) (with "libc""#;
-    let text =
-        guests::handler_text(&run).replacen("(component ", IMPORTS, 1).replacen("(with \"libc\"", clock, 1);
-    guests::component(&text)
+    guests::component(&guests::importing_text(&SUBSCRIBE, &run))
 }
 
 #[tokio::test(flavor = "multi_thread")]

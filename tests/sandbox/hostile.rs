@@ -1,75 +1,8 @@
-//! The small guests of `guests/`: how each must end, and that the sandbox is as good as new afterwards.
+//! What the small guests of `guests/` cost, show and leave behind. How each ends is in `suite`.
 
 use crate::rig::{self, Run, ending, error, hostile, limits, metered, sandbox, unmetered};
 use flowmonkey_jobs::sandbox::{Limits, Sandbox};
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Each guest and its end, under [`limits`]. Those that behave come after the one they are the twin of.
-const CASES: &[(&str, &str)] = &[
-    ("endless-loop", "OUT_OF_FUEL"),
-    ("bounded-loop", "completed"),
-    ("endless-start", "OUT_OF_FUEL"),
-    ("bounded-start", "completed"),
-    ("trapping-start", "TRAP"),
-    ("endless-recursion", "STACK_OVERFLOW"),
-    ("bounded-recursion", "completed"),
-    ("grow-page-by-page", "MEMORY_LIMIT"),
-    ("grow-at-once", "MEMORY_LIMIT"),
-    ("grow-a-little", "completed"),
-    ("several-memories", "MEMORY_LIMIT"),
-    ("two-memories", "completed"),
-    ("growing-table", "MEMORY_LIMIT"),
-    ("small-table", "completed"),
-    ("unreachable", "TRAP"),
-    ("divide-by-zero", "TRAP"),
-    ("wild-pointer", "TRAP"),
-    ("result-out-of-bounds", "INVALID_OUTPUT"),
-    ("result-pointer-out-of-bounds", "INVALID_OUTPUT"),
-    ("result-not-utf8", "INVALID_OUTPUT"),
-    ("result-of-a-gigabyte", "OUTPUT_TOO_LARGE"),
-    ("result-of-a-word", "completed"),
-    ("invalid-discriminant", "INVALID_OUTPUT"),
-    ("misaligned-result", "INVALID_OUTPUT"),
-    ("endless-realloc", "OUT_OF_FUEL"),
-    ("trapping-realloc", "TRAP"),
-    ("wild-realloc", "INVALID_OUTPUT"),
-    ("own-realloc", "completed"),
-    ("endless-after", "OUT_OF_FUEL"),
-    ("trapping-after", "TRAP"),
-    ("short-after", "completed"),
-    ("unprintable-name", "TRAP"),
-    ("fill-table", "completed"),
-    ("read-table", "completed"),
-    ("four-memories", "completed"),
-    ("does-nothing", "completed"),
-    ("counter", "completed"),
-];
-
-/// Guests that have tests of their own below, or in `isolation` and `interruption`.
-const ELSEWHERE: &[&str] = &["fill-memory", "huge-table", "too-many-memories"];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn each_guest_ends_as_it_must_and_the_next_runs_as_ever() {
-    let sandbox = sandbox(2);
-    let good = hostile(&sandbox, "does-nothing", &metered());
-    for (name, expected) in CASES {
-        let prepared = hostile(&sandbox, name, &metered());
-        let report = Run::with("{}").on(&sandbox, &prepared).await;
-        assert_eq!(ending(&report), *expected, "{name}: {:?}", report.outcome);
-        let after = Run::with("{}").on(&sandbox, &good).await;
-        assert_eq!(ending(&after), "completed", "after {name}");
-    }
-}
-
-#[test]
-fn every_guest_has_a_case() {
-    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/guests")).unwrap();
-    let files: BTreeSet<String> =
-        folder.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    let cases = CASES.iter().map(|(name, _)| *name).chain(ELSEWHERE.iter().copied());
-    assert_eq!(files, cases.map(str::to_owned).collect());
-}
 
 /// Without fuel only the wall clock is left.
 #[tokio::test(flavor = "multi_thread")]

@@ -89,21 +89,6 @@ async fn no_attempt_leaves_anything_behind_in_the_log_or_the_checkpoints_of_anot
     assert!(second.host.text().is_empty());
 }
 
-/// Whether this process runs one test alone. If not, it starts one that does, and looks at how that ends.
-fn is_alone(test: &str, setting: &str) -> bool {
-    const ALONE: &str = "FLOWMONKEY_TEST_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        return true;
-    }
-    let command = format!("{setting} exec \"$0\" --exact --nocapture isolation::{test}");
-    let mut shell = std::process::Command::new("sh");
-    let output = shell.args(["-c", &command]).arg(std::env::current_exe().unwrap()).env(ALONE, "1").output();
-    let output = output.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "there is no test {test}");
-    false
-}
-
 /// Of this process, in KiB.
 #[cfg(target_os = "linux")]
 fn resident_kib() -> u64 {
@@ -116,7 +101,7 @@ fn resident_kib() -> u64 {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_goes_back_when_an_attempt_ends() {
-    if !is_alone("memory_goes_back_when_an_attempt_ends", "") {
+    if !rig::is_alone("isolation::memory_goes_back_when_an_attempt_ends", "") {
         return;
     }
     const MIB: usize = 1024 * 1024;
@@ -140,7 +125,7 @@ async fn memory_goes_back_when_an_attempt_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_pool_it_works_all_the_same() {
     // Half a terabyte holds what is allocated on demand, but no pool of a thousand instances.
-    if !is_alone("without_a_pool_it_works_all_the_same", "ulimit -v 500000000 &&") {
+    if !rig::is_alone("isolation::without_a_pool_it_works_all_the_same", "ulimit -v 500000000 &&") {
         return;
     }
     let attempts_max = std::num::NonZeroU32::new(1000).unwrap();

@@ -215,3 +215,18 @@ pub(crate) fn ending(report: &Report) -> &str {
         Outcome::Retryable { error, .. } | Outcome::Fatal(error) => &error.code,
     }
 }
+
+/// Whether this process runs one test alone. If not, it starts one that does, and looks at how that ends.
+pub(crate) fn is_alone(test: &str, setting: &str) -> bool {
+    const ALONE: &str = "FLOWMONKEY_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let command = format!("{setting} exec \"$0\" --exact --nocapture {test}");
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &command]).arg(std::env::current_exe().unwrap()).env(ALONE, "1").output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "there is no test {test}");
+    false
+}

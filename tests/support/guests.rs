@@ -30,6 +30,32 @@ pub fn handler(fields: &str) -> Vec<u8> {
     component(&handler_text(fields))
 }
 
+/// A host function for a handler's module to import as `host` `NAME`.
+pub struct HostFunction {
+    /// What the module calls it.
+    pub name: &'static str,
+    /// A component's import that has it, as text. Named `$host`, it exports the function.
+    pub import: &'static str,
+    /// The function's name in that import.
+    pub function: &'static str,
+}
+
+/// The text of a [`handler`] that imports one function of the host. A `realloc` for what that returns is the
+/// text's own, never the handler's.
+pub fn importing_text(host: &HostFunction, fields: &str) -> String {
+    let HostFunction { name, import, function } = host;
+    let options = r#"(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))"#;
+    let lowered = format!(
+        r#"(core func $lowered (canon lower (func $host "{function}") {options}))
+        (core instance $main (instantiate $main (with "host" (instance (export "{name}" (func $lowered))))"#
+    );
+    handler_text(fields).replacen("(component ", &format!("(component {import} "), 1).replacen(
+        "(core instance $main (instantiate $main",
+        &lowered,
+        1,
+    )
+}
+
 /// The text behind [`handler`].
 pub fn handler_text(fields: &str) -> String {
     let allocator = if fields.contains("(export \"realloc\")") { "$main" } else { "$libc" };

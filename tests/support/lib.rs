@@ -1,8 +1,10 @@
 //! What the suites share: databases, guests, the program.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+pub mod alone;
 pub mod cluster;
 pub mod database;
+pub mod fuzzed;
 pub mod guests;
 pub mod program;
 pub mod proxy;

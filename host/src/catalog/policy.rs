@@ -148,6 +148,15 @@ impl Policy {
         ceilings.fold(self.ceiling, |one, other| highest(&one, &other))
     }
 
+    /// What a handler of this name gets whose `handler.toml` has this text, and what it asked for in vain, as it
+    /// would be written there.
+    ///
+    /// # Errors
+    /// Names each key that is unknown, makes no sense, or is over its ceiling.
+    pub fn read_manifest(&self, name: &str, toml: &str) -> Result<(HandlerSettings, Vec<String>), String> {
+        self.settings(name, &Manifest::parse(toml)?)
+    }
+
     /// What a handler gets, and what it asked for in vain.
     ///
     /// # Errors
@@ -184,7 +193,7 @@ mod tests {
     }
 
     fn settings(policy: &Policy, manifest: &str) -> Result<(HandlerSettings, Vec<String>), String> {
-        policy.settings("mail", &Manifest::parse(manifest)?)
+        policy.read_manifest("mail", manifest)
     }
 
     #[test]

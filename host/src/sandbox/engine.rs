@@ -20,7 +20,7 @@ const CORE_INSTANCES_MAX: u32 = 64;
 const MEMORIES_MAX: u32 = 4;
 const TABLES_MAX: u32 = 16;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
-const BACKTRACE_FRAMES_MAX: usize = 32;
+pub(super) const BACKTRACE_FRAMES_MAX: usize = 32;
 
 /// What wasmtime decides once for all that an engine runs. Their machine code differs with the first alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

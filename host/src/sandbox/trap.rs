@@ -1,8 +1,10 @@
 //! From wasmtime's errors to ours: by type and by what was measured, never by message text.
 
 use super::attempt::AttemptState;
+use super::engine::BACKTRACE_FRAMES_MAX;
 use super::limits::Exceeded;
 use crate::job::{ErrorCode, JobError, Outcome};
+use std::collections::BTreeSet;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
@@ -48,6 +50,10 @@ fn explain(error: &Error, phase: Phase, state: &AttemptState) -> (ErrorCode, Str
                 (ErrorCode::OutOfFuel, format!("used up its {fuel} units of fuel"))
             }
             Trap::StackOverflow => (ErrorCode::StackOverflow, "calls were nested too deep".into()),
+            Trap::MemoryOutOfBounds if is_recursion(error) => {
+                let why = "calls were nested too deep for the stack that the handler has in its memory";
+                (ErrorCode::StackOverflow, why.into())
+            }
             other => (ErrorCode::Trap, with_last_words(other.to_string(), state)),
         };
     }
@@ -67,6 +73,14 @@ fn explain(error: &Error, phase: Phase, state: &AttemptState) -> (ErrorCode, Str
         }
         _ => (ErrorCode::Trap, root(error)),
     }
+}
+
+/// Whether all the frames that are kept are of a few functions that call each other. Toolchains put large
+/// values on a stack of their own in linear memory, which grows down towards address zero, and beyond.
+fn is_recursion(error: &Error) -> bool {
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    let functions: BTreeSet<u32> = frames.iter().map(wasmtime::FrameInfo::func_index).collect();
+    frames.len() >= BACKTRACE_FRAMES_MAX && functions.len() <= BACKTRACE_FRAMES_MAX / 4
 }
 
 /// A panic's message says more than the trap it ends in; but what stderr holds may be from long before.

@@ -58,6 +58,9 @@ impl Guest for Probe {
             "beat-for-ever" => loop {
                 control::progress(1.0, None);
             },
+            "storm-heartbeat" => loop {
+                control::heartbeat();
+            },
             "beat-slowly" => done(beat_slowly(number)),
             "wait-until-resumed" => wait_until_resumed(),
             "checkpoints" => done(checkpoints(&input["steps"])),

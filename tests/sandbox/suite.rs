@@ -1,0 +1,133 @@
+//! Every attack in one process, one after the other, beside a victim whose attempts all complete.
+
+mod cases;
+mod made;
+
+pub(crate) use made::instances;
+
+use crate::rig::{self, Memory, Run, ending, sandbox};
+use cases::{Case, Guest};
+use flowmonkey_jobs::sandbox::{Prepared, Sandbox};
+use flowmonkey_tests::guests;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What every case ends within, whatever its limits: a guest that nothing stops would run into this. Nothing is
+/// asserted about how much of it is used.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What of an attack's memory may stay: freed pages that the allocator keeps, and no guest's.
+const KEPT_KIB_MAX: u64 = 48 * 1024;
+/// The most the process may ever hold. The largest attack may take 128 MiB, and comes with 100 MB of bytes.
+const PEAK_KIB_MAX: u64 = 512 * 1024;
+
+impl Guest {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Guest::File(name) => guests::handler(&rig::source(name)),
+            Guest::Probe(_) => guests::example("probe"),
+            Guest::Made(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The code it ends with; one that cannot even be loaded has the code that its jobs would have.
+    async fn run(&self, case: &Case, sandbox: &Sandbox) -> (String, Arc<Memory>) {
+        let input = match self {
+            Guest::Probe(input) => input.to_string(),
+            _ => "{}".to_owned(),
+        };
+        let run = Run { limits: case.limits, grants: case.grants.clone(), ..Run::with(input) };
+        let Ok(prepared) = sandbox.prepare(&self.bytes(), &case.limits) else {
+            return ("HANDLER_LOAD_FAILED".into(), run.host);
+        };
+        let ran = tokio::time::timeout(PATIENCE, run.on(sandbox, &prepared)).await;
+        let report = ran.unwrap_or_else(|_| panic!("{} does not end", case.name));
+        (ending(&report).to_owned(), run.host)
+    }
+}
+
+/// Completes one attempt after the other until it is told to stop.
+async fn be_the_victim(sandbox: Arc<Sandbox>, stop: Arc<AtomicBool>, completed: Arc<AtomicUsize>) {
+    let mail: Prepared = rig::prepare(&sandbox, "email-send");
+    let input = r#"{"to": "a@b.example", "subject": "s", "body": "b"}"#;
+    while !stop.load(Ordering::SeqCst) {
+        let report = Run::with(input).on(&sandbox, &mail).await;
+        assert_eq!(ending(&report), "completed", "{:?}", report.outcome);
+        completed.fetch_add(1, Ordering::SeqCst);
+        // It has other things to do as well.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// A number of this process that `/proc/self/status` has, in KiB.
+fn status_kib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse().unwrap()
+}
+
+/// The entries of a folder of this process: its threads, or its open files.
+fn entries(folder: &str) -> usize {
+    std::fs::read_dir(format!("/proc/self/{folder}")).unwrap().count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_suite_in_one_process_beside_a_victim() {
+    if !rig::is_alone("suite::the_whole_suite_in_one_process_beside_a_victim", "") {
+        return;
+    }
+    let sandbox = Arc::new(sandbox(4));
+    let (stop, completed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let victim = tokio::spawn(be_the_victim(sandbox.clone(), stop.clone(), completed.clone()));
+    let cases = cases::all();
+    // The first round warms up what stays: engines, threads, the allocator's own store.
+    for round in 0..2 {
+        let (before, threads, files) = (status_kib("VmRSS"), entries("task"), entries("fd"));
+        for case in &cases {
+            let progress = completed.load(Ordering::SeqCst);
+            let (ended, _) = case.attack.run(case, &sandbox).await;
+            assert_eq!(ended, case.ends, "{}", case.name);
+            let (twin, _) = case.twin.run(case, &sandbox).await;
+            assert_eq!(twin, "completed", "the twin of {}", case.name);
+            // The victim went on, or does so now.
+            while completed.load(Ordering::SeqCst) == progress && !victim.is_finished() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let more = status_kib("VmRSS").saturating_sub(before);
+            assert!(round == 0 || more < KEPT_KIB_MAX, "{}: {more} KiB more than before", case.name);
+        }
+        if round > 0 {
+            assert!(entries("task") <= threads, "{} threads, {threads} before", entries("task"));
+            assert!(entries("fd") <= files, "{} descriptors, {files} before", entries("fd"));
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    victim.await.unwrap();
+    let (completed, peak) = (completed.load(Ordering::SeqCst), status_kib("VmHWM"));
+    assert!(peak < PEAK_KIB_MAX, "{peak} KiB at the most");
+    eprintln!("{} attacks and twins, {completed} attempts of the victim, {peak} KiB at the most", cases.len());
+}
+
+#[test]
+fn there_are_enough_cases() {
+    let cases = cases::all();
+    assert!(cases.len() >= 60, "{} cases", cases.len());
+}
+
+#[test]
+fn every_guest_file_has_a_case() {
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/sandbox/guests")).unwrap();
+    let files: BTreeSet<String> =
+        folder.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let name = |guest: &Guest| match guest {
+        Guest::File(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    let cases = cases::all();
+    let mut named: BTreeSet<String> =
+        cases.iter().flat_map(|case| [name(&case.attack), name(&case.twin)]).flatten().collect();
+    named.extend(cases::ELSEWHERE.map(str::to_owned));
+    assert_eq!(files, named);
+}
