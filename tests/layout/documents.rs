@@ -37,6 +37,20 @@ fn every_command_is_in_the_readme() {
     }
 }
 
+#[test]
+fn every_limit_is_in_the_readme() {
+    let text = read("README.md");
+    let source = read("host/src/catalog/limits.rs");
+    let (_, fields) = source.split_once("pub struct WrittenLimits {").unwrap();
+    let (fields, _) = fields.split_once("\n}").unwrap();
+    let keys = fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
+    let keys: Vec<String> = keys.map(|key| key.replace('_', "-")).collect();
+    assert!(keys.len() >= 30, "{keys:?}");
+    for key in keys {
+        assert!(text.contains(&format!("`{key}`")), "README.md does not mention the limit `{key}`");
+    }
+}
+
 /// An invariant names its tests as `suite::name`, and each of those is there.
 #[test]
 fn every_invariant_names_tests_that_exist() {
@@ -57,6 +71,28 @@ fn every_invariant_names_tests_that_exist() {
         for name in names {
             let function = name.rsplit("::").next().unwrap();
             assert!(sources.contains(&format!("fn {function}")), "there is no test `{name}`: {invariant}");
+        }
+    }
+}
+
+/// SECURITY.md names a test for every attack, and each of those is there.
+#[test]
+fn every_attack_names_tests_that_exist() {
+    let sources: String = tree::with_extension(&["rs"]).into_iter().map(|(_, text)| text).collect();
+    let text = read("host/SECURITY.md");
+    let (_, attacks) = text.split_once("## Attack by attack").unwrap();
+    let (attacks, _) = attacks.split_once("## How soon").unwrap();
+    let rows: Vec<&str> = attacks
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| attack"))
+        .collect();
+    assert!(rows.len() >= 30, "only {} attacks", rows.len());
+    for row in rows {
+        let tests: Vec<&str> = row.split('`').filter(|part| part.contains("::")).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for name in tests {
+            let function = name.rsplit("::").next().unwrap();
+            assert!(sources.contains(&format!("fn {function}")), "there is no test `{name}`: {row}");
         }
     }
 }

@@ -24,6 +24,8 @@ fn guests(sandbox: &Sandbox) -> Vec<(&'static str, Prepared, Run)> {
     vec![
         ("computing", hostile(sandbox, "endless-loop", &unmetered()), run(json!({}))),
         ("starting", hostile(sandbox, "endless-start", &unmetered()), run(json!({}))),
+        ("allocating", hostile(sandbox, "endless-realloc", &unmetered()), run(json!({}))),
+        ("tidying up", hostile(sandbox, "endless-after", &unmetered()), run(json!({}))),
         ("filling memory", hostile(sandbox, "fill-memory", &unmetered()), run(json!({}))),
         ("sleeping", probe(), run(json!({"do": "sleep", "n": 3_600_000}))),
         ("calling the host", probe(), run(json!({"do": "beat-for-ever"}))),
