@@ -96,6 +96,7 @@ impl std::error::Error for BadInput {}
 
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
+    flowmonkey_jobs::sandbox::compile_if_asked();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

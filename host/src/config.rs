@@ -5,12 +5,12 @@ use flowmonkey_jobs::catalog::{HandlerSettings, Policy, WrittenHandlerPolicy, Wr
 use flowmonkey_jobs::job::RetryPolicy;
 use flowmonkey_jobs::reaper::ReaperSettings;
 use flowmonkey_jobs::runner::RunnerSettings;
-use flowmonkey_jobs::sandbox::{Allowance, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Allowance, ChildCompiler, Compilation, SandboxConfig};
 use flowmonkey_jobs::store::Retention;
 use flowmonkey_jobs::units::{Fuel, Size, Span};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The file that is read when it is there and no other is named.
 pub(crate) const FILE_DEFAULT: &str = "flowmonkey.toml";
@@ -78,6 +78,10 @@ pub(crate) struct RawSettings {
     /// ?statement-cache-capacity=0: true or false [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", env = "FLOWMONKEY_POLL_ONLY")]
     pub(crate) poll_only: Option<bool>,
+    /// Where machine code of handlers is kept for the next start; must be this user's alone
+    /// [default: flowmonkey in the user's cache folder]
+    #[arg(long, value_name = "FOLDER", env = "FLOWMONKEY_CACHE_FOLDER")]
+    pub(crate) cache_folder: Option<PathBuf>,
     /// `[limits]`: what a handler gets that says nothing. Flags win.
     #[arg(skip)]
     pub(crate) limits: WrittenLimits,
@@ -90,6 +94,13 @@ pub(crate) struct RawSettings {
     /// `[handlers.NAME]`: what is said of one handler alone.
     #[arg(skip)]
     pub(crate) handlers: BTreeMap<String, WrittenHandlerPolicy>,
+}
+
+/// Where programs of this user keep what they could make again (XDG Base Directory Specification).
+fn cache_folder_default() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let users = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+    Some(users?.join("flowmonkey"))
 }
 
 impl RawSettings {
@@ -129,6 +140,7 @@ impl RawSettings {
             ceiling: self.ceiling.over(below.ceiling),
             allow: self.allow.or(below.allow),
             handlers: if self.handlers.is_empty() { below.handlers } else { self.handlers },
+            cache_folder: self.cache_folder.or(below.cache_folder),
         }
     }
 
@@ -198,11 +210,15 @@ impl TryFrom<RawSettings> for Settings {
             ..reaper
         };
         let ceiling = policy.highest_ceiling();
+        let compiler = ChildCompiler::this_program()
+            .map_err(|error| format!("this program, which compiles handlers, cannot be found: {error}"))?;
+        let compiler =
+            ChildCompiler { cache_folder: raw.cache_folder.or_else(cache_folder_default), ..compiler };
         let sandbox = SandboxConfig {
             attempts_max: runner.max_concurrent,
             memory_bytes_ceiling: ceiling.memory_bytes_max,
             stack_bytes_ceiling: ceiling.stack_bytes_max,
-            ..SandboxConfig::default()
+            ..SandboxConfig::new(Compilation::Child(compiler))
         };
         let settings = Settings { runner, reaper, policy, sandbox };
         settings.check().map(|()| settings)

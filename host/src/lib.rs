@@ -9,11 +9,16 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use flowmonkey_jobs::job::{JsonText, NewJob};
 //! use flowmonkey_jobs::{catalog::Catalog, metrics::JobMetrics, reaper::Reaper, runner::Runner};
-//! use flowmonkey_jobs::{sandbox::Sandbox, scheduler::Scheduler, store::JobStore, store::PgStore};
+//! use flowmonkey_jobs::sandbox::{ChildCompiler, Compilation, Sandbox, SandboxConfig, compile_if_asked};
+//! use flowmonkey_jobs::{scheduler::Scheduler, store::JobStore, store::PgStore};
 //! use std::{path::Path, sync::Arc};
 //!
+//! compile_if_asked();   // first in main: components are compiled in children, which are this program again
+//! let compilation = Compilation::Child(ChildCompiler::this_program()?);
+//! let sandbox = Sandbox::new(&SandboxConfig::new(compilation))?;
+//!
 //! let store = Arc::new(PgStore::connect("postgres://localhost/app", 10).await?);
-//! let catalog = Arc::new(Catalog::new(Arc::new(Sandbox::new(&Default::default())?)));
+//! let catalog = Arc::new(Catalog::new(Arc::new(sandbox)));
 //! catalog.load_folder(Path::new("handlers"), &Default::default())?;
 //!
 //! let runner = Runner::builder(store.clone()).handlers(catalog).runner_id("worker-1").build()?;

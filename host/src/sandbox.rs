@@ -4,6 +4,7 @@
 mod admission;
 mod attempt;
 mod capability;
+mod compile;
 mod config_values;
 mod control;
 mod engine;
@@ -17,6 +18,7 @@ mod trap;
 pub use admission::{LoadError, Surface};
 pub use attempt::{AttemptContext, JobFacts};
 pub use capability::{AttemptHost, HostFault, LogLevel};
+pub use compile::{ChildCompiler, Compilation, compile_if_asked};
 pub use config_values::{ConfigValues, SecretTooShort};
 pub use control::{Control, Directive, Interruption};
 pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPattern, Scheme};
@@ -24,12 +26,13 @@ pub use limits::Limits;
 
 use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
 use attempt::AttemptState;
+use compile::Compiler;
 use engine::Engines;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
 /// The guests' side of the contract, from `wit/`.
 pub(crate) mod bindings {
@@ -52,16 +55,20 @@ pub struct SandboxConfig {
     pub stack_bytes_ceiling: usize,
     /// OS threads that run guests; guests take turns on them every millisecond.
     pub threads: NonZeroU32,
+    /// Where components are compiled.
+    pub compilation: Compilation,
 }
 
-impl Default for SandboxConfig {
-    fn default() -> Self {
+impl SandboxConfig {
+    /// The defaults, but for what has none: whether components are trusted.
+    pub fn new(compilation: Compilation) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         SandboxConfig {
             attempts_max: NonZeroU32::MIN.saturating_add(31),
             memory_bytes_ceiling: Limits::ceiling().memory_bytes_max,
             stack_bytes_ceiling: Limits::ceiling().stack_bytes_max,
             threads: NonZeroU32::new(threads).unwrap_or(NonZeroU32::MIN),
+            compilation,
         }
     }
 }
@@ -94,6 +101,7 @@ impl std::fmt::Debug for Prepared {
 /// Runs guests, on threads of its own so that no guest can hold up its host.
 pub struct Sandbox {
     engines: Engines,
+    compiler: Compiler,
     places: Arc<Semaphore>,
     memory_bytes_ceiling: usize,
     /// `None` only while dropping.
@@ -105,9 +113,11 @@ impl Sandbox {
     /// system does not allow that, and starts the threads.
     ///
     /// # Errors
-    /// When even the plain configuration is refused, or threads cannot be started.
+    /// When even the plain configuration is refused, threads cannot be started, or the folder for machine code
+    /// is not this user's alone.
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let failed = |what: &str, why: String| SandboxError(format!("{what}: {why}"));
+        let compiler = Compiler::new(&config.compilation).map_err(|why| failed("compiler", why))?;
         let engines =
             Engines::new(config.clone()).map_err(|error| failed("wasmtime", format!("{error:#}")))?;
         let guests = Builder::new_multi_thread()
@@ -120,6 +130,7 @@ impl Sandbox {
             .map_err(|error| failed("threads", error.to_string()))?;
         Ok(Sandbox {
             engines,
+            compiler,
             places: Arc::new(Semaphore::new(config.attempts_max.get() as usize)),
             memory_bytes_ceiling: config.memory_bytes_ceiling,
             guests: Some(guests),
@@ -131,8 +142,8 @@ impl Sandbox {
         self.engines.pooled
     }
 
-    /// Compiles and links a component. Takes milliseconds to seconds of CPU: call it where blocking
-    /// is allowed. The limits are those that its attempts will have: some are compiled in.
+    /// Compiles and links a component. Takes milliseconds, or as long as the limits allow, and its turn after
+    /// others: call it where blocking is allowed. The limits are those that its attempts will have: some are compiled in.
     ///
     /// # Errors
     /// [`LoadError`] says what the bytes are instead, or which imports and exports are wrong and what
@@ -140,8 +151,7 @@ impl Sandbox {
     pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Prepared, LoadError> {
         admission::check_bytes(bytes, limits)?;
         let engine = &self.engines.get(limits).map_err(|error| LoadError::Host(format!("{error:#}")))?;
-        let component = Component::from_binary(engine, bytes)
-            .map_err(|error| LoadError::Compile(trap::without_backtrace(&error)))?;
+        let component = self.compiler.component(engine, bytes, limits)?;
         let surface = Surface::of(&component);
         surface.check()?;
         surface.check_types(&component)?;

@@ -9,7 +9,7 @@
 #![expect(clippy::print_stdout, reason = "its result goes there")]
 
 use flowmonkey_jobs::job::{JsonText, Outcome};
-use flowmonkey_jobs::sandbox::{Limits, Prepared, Sandbox};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, Prepared, Sandbox, SandboxConfig};
 use flowmonkey_tests::alone::{Nowhere, attempt};
 use flowmonkey_tests::guests;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn median(mut rounds: Vec<Duration>) -> f64 {
 /// Both in turns, so that what else the machine does hits both alike.
 async fn measure(bytes: &[u8], input: &'static str, in_flight: u32) -> (f64, f64) {
     let pre = Arc::new(raw(bytes));
-    let sandbox = Arc::new(Sandbox::new(&Default::default()).unwrap());
+    let sandbox = Arc::new(Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap());
     let prepared = Arc::new(sandbox.prepare(bytes, &Limits::default()).unwrap());
     let json = JsonText::parse(input).unwrap();
     let calls = CALLS_A_ROUND / in_flight;

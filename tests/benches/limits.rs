@@ -5,7 +5,9 @@
 #![expect(clippy::print_stdout, reason = "its result goes there")]
 
 use flowmonkey_jobs::job::{JsonText, Outcome};
-use flowmonkey_jobs::sandbox::{AttemptContext, Interruption, Limits, Prepared, Sandbox};
+use flowmonkey_jobs::sandbox::{
+    AttemptContext, Compilation, Interruption, Limits, Prepared, Sandbox, SandboxConfig,
+};
 use flowmonkey_tests::alone::{Nowhere, attempt};
 use flowmonkey_tests::guests;
 use std::time::{Duration, Instant};
@@ -198,7 +200,7 @@ async fn interruptions(sandbox: &Sandbox, json: bool) {
 #[tokio::main]
 async fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
-    let sandbox = Sandbox::new(&Default::default()).unwrap();
+    let sandbox = Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap();
     metering(&sandbox, json).await;
     interruptions(&sandbox, json).await;
 }

@@ -3,7 +3,7 @@
 use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
 use flowmonkey_jobs::job::{Job, JsonText, NewJob, RetryPolicy, Status};
 use flowmonkey_jobs::runner::{Runner, RunnerBuilder};
-use flowmonkey_jobs::sandbox::{Limits, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, Sandbox, SandboxConfig};
 use flowmonkey_jobs::store::SharedStore;
 use flowmonkey_tests::guests;
 use flowmonkey_tests::program::PATIENCE;
@@ -40,7 +40,7 @@ pub(crate) fn catalog(attempts_max: u32) -> Arc<Catalog> {
 pub(crate) fn with_settings(attempts_max: u32, settings: HandlerSettings) -> Arc<Catalog> {
     let attempts_max = NonZeroU32::new(attempts_max).unwrap();
     let threads = NonZeroU32::new(2).unwrap();
-    let config = SandboxConfig { attempts_max, threads, ..SandboxConfig::default() };
+    let config = SandboxConfig { attempts_max, threads, ..SandboxConfig::new(Compilation::InProcess) };
     let catalog = Catalog::new(Arc::new(Sandbox::new(&config).unwrap()));
     for name in ["email-send", "report-generate", "flaky", "spin", "probe"] {
         catalog.load(name, &guests::example(name), settings.clone()).unwrap();

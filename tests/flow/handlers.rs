@@ -3,7 +3,7 @@
 use crate::fleet::{self, MAIL, enqueue, on_both_stores, outcomes, wait_for, wait_for_status};
 use flowmonkey_jobs::catalog::{Catalog, DeniedGrants, HandlerSettings, Policy};
 use flowmonkey_jobs::job::{JsonText, NewJob, Status};
-use flowmonkey_jobs::sandbox::{Allowance, Limits, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Allowance, Compilation, Limits, Sandbox, SandboxConfig};
 use flowmonkey_jobs::store::ListFilter;
 use flowmonkey_tests::database::Fixture;
 use flowmonkey_tests::guests;
@@ -85,7 +85,7 @@ fn a_folder_gives_its_handler_a_name_and_settings() {
     write("empty/handler.toml", b"");
     write("wrong/handler.toml", b"colour = 'red'");
     write("notes/readme.txt", b"no handler");
-    let catalog = Catalog::new(Arc::new(Sandbox::new(&SandboxConfig::default()).unwrap()));
+    let catalog = Catalog::new(Arc::new(Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap()));
     let report = catalog.load_folder(folder.path(), &Policy::default()).unwrap();
     let denied = DeniedGrants { handler: "mails".into(), grants: vec!["context = true".into()] };
     assert_eq!(report.denied, [denied]);

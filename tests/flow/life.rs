@@ -2,7 +2,7 @@ use crate::fleet::{self, MAIL, enqueue, on_both_stores, outcomes, wait_for, wait
 use flowmonkey_jobs::catalog::HandlerSettings;
 use flowmonkey_jobs::job::{Job, NewJob, RetryPolicy, Status};
 use flowmonkey_jobs::runner::{Runner, SettingsError};
-use flowmonkey_jobs::sandbox::{Limits, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, Sandbox, SandboxConfig};
 use flowmonkey_tests::database::Fixture;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ async fn settings_that_make_no_sense_are_refused() {
     let none = Runner::builder(stored.store.clone()).build().err();
     assert_eq!(none, Some(SettingsError::NoHandlers));
     let catalog = Arc::new(flowmonkey_jobs::catalog::Catalog::new(Arc::new(
-        Sandbox::new(&SandboxConfig::default()).unwrap(),
+        Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap(),
     )));
     let builder = || Runner::builder(stored.store.clone()).handlers(catalog.clone());
     assert!(builder().runner_id("").build().is_err());

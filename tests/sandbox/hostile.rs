@@ -1,7 +1,7 @@
 //! What the small guests of `guests/` cost, show and leave behind. How each ends is in `suite`.
 
 use crate::rig::{self, Run, ending, error, hostile, limits, metered, sandbox, unmetered};
-use flowmonkey_jobs::sandbox::{Limits, Sandbox};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, Sandbox, SandboxConfig};
 use std::time::Duration;
 
 /// Without fuel only the wall clock is left.
@@ -93,11 +93,9 @@ async fn a_trap_shows_where_by_name() {
 /// The operator's ceiling holds, whatever a handler's own limit says.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_limit_is_above_the_sandboxs_ceiling() {
-    let sandbox = Sandbox::new(&flowmonkey_jobs::sandbox::SandboxConfig {
-        memory_bytes_ceiling: 16 * 65_536,
-        ..Default::default()
-    });
-    let sandbox = sandbox.unwrap();
+    let config =
+        SandboxConfig { memory_bytes_ceiling: 16 * 65_536, ..SandboxConfig::new(Compilation::InProcess) };
+    let sandbox = Sandbox::new(&config).unwrap();
     let prepared = hostile(&sandbox, "grow-page-by-page", &metered());
     let limits = Limits { memory_bytes_max: usize::MAX, ..limits() };
     let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &prepared).await;

@@ -1,7 +1,7 @@
 //! Nothing of one attempt is there in another, and the pool is no bound on how many are asked for.
 
 use crate::rig::{self, Run, ending, hostile, limits, metered, result, sandbox};
-use flowmonkey_jobs::sandbox::{Limits, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, Sandbox, SandboxConfig};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -129,7 +129,8 @@ async fn without_a_pool_it_works_all_the_same() {
         return;
     }
     let attempts_max = std::num::NonZeroU32::new(1000).unwrap();
-    let sandbox = Sandbox::new(&SandboxConfig { attempts_max, ..SandboxConfig::default() }).unwrap();
+    let sandbox =
+        Sandbox::new(&SandboxConfig { attempts_max, ..SandboxConfig::new(Compilation::InProcess) }).unwrap();
     assert!(!sandbox.is_pooled(), "the limit is too generous to show anything");
     for (name, expected) in [
         ("does-nothing", "completed"),

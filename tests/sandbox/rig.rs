@@ -2,8 +2,8 @@
 
 use flowmonkey_jobs::job::{JobError, JsonText, Outcome, Progress, Report};
 use flowmonkey_jobs::sandbox::{
-    AttemptContext, AttemptHost, ConfigValues, Control, Grants, HostFault, JobFacts, Limits, LogLevel,
-    Prepared, Sandbox, SandboxConfig,
+    AttemptContext, AttemptHost, Compilation, ConfigValues, Control, Grants, HostFault, JobFacts, Limits,
+    LogLevel, Prepared, Sandbox, SandboxConfig,
 };
 use flowmonkey_tests::guests;
 use std::collections::BTreeMap;
@@ -14,7 +14,8 @@ use std::time::Duration;
 pub(crate) fn sandbox(attempts_max: u32) -> Sandbox {
     let attempts_max = NonZeroU32::new(attempts_max).unwrap();
     let threads = NonZeroU32::new(2).unwrap();
-    Sandbox::new(&SandboxConfig { attempts_max, threads, ..SandboxConfig::default() }).unwrap()
+    Sandbox::new(&SandboxConfig { attempts_max, threads, ..SandboxConfig::new(Compilation::InProcess) })
+        .unwrap()
 }
 
 /// Small enough that what tries to pass them gets there soon.

@@ -107,7 +107,10 @@ async fn the_whole_suite_in_one_process_beside_a_victim() {
     victim.await.unwrap();
     let (completed, peak) = (completed.load(Ordering::SeqCst), status_kib("VmHWM"));
     assert!(peak < PEAK_KIB_MAX, "{peak} KiB at the most");
-    eprintln!("{} attacks and twins, {completed} attempts of the victim, {peak} KiB at the most", cases.len());
+    eprintln!(
+        "{} attacks and twins, {completed} attempts of the victim, {peak} KiB at the most",
+        cases.len()
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::alone::{Nowhere, attempt};
 use flowmonkey_jobs::catalog::{Policy, above_ceiling};
 use flowmonkey_jobs::job::JsonText;
-use flowmonkey_jobs::sandbox::{Limits, OriginPattern, Sandbox};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, OriginPattern, Sandbox, SandboxConfig};
 use flowmonkey_jobs::scheduler::cron::{Cron, parse_zone};
 use flowmonkey_jobs::units::{Fuel, Size, Span};
 use std::sync::LazyLock;
@@ -24,8 +24,9 @@ fn limits() -> Limits {
 
 /// Compiling, linking and one run of a component: refused with a reason, or run to an end.
 pub fn component(bytes: &[u8]) {
-    static RUNNER: LazyLock<(Sandbox, Runtime)> =
-        LazyLock::new(|| (Sandbox::new(&Default::default()).unwrap(), Runtime::new().unwrap()));
+    static RUNNER: LazyLock<(Sandbox, Runtime)> = LazyLock::new(|| {
+        (Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap(), Runtime::new().unwrap())
+    });
     let (sandbox, runtime) = &*RUNNER;
     match sandbox.prepare(bytes, &limits()) {
         Err(refused) => assert!(!refused.to_string().is_empty()),

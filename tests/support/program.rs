@@ -23,6 +23,13 @@ pub fn path() -> PathBuf {
     path
 }
 
+/// Where the program keeps machine code in all these tests: compiled once, and not into the user's own
+/// folder.
+fn cache_folder() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().and_then(Path::parent).unwrap().join("test-cache")
+}
+
 /// A folder to run the program in, gone with this value.
 pub struct Folder {
     dir: TempDir,
@@ -74,6 +81,7 @@ impl Folder {
                 command.env_remove(name);
             }
         }
+        command.env("FLOWMONKEY_CACHE_FOLDER", cache_folder());
         if let Some(url) = &self.database_url {
             command.env("FLOWMONKEY_DATABASE_URL", url);
         }

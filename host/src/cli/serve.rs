@@ -4,6 +4,7 @@ use super::{BadInput, Exit};
 use crate::config::{FILE_DEFAULT, RawSettings, Settings};
 use anyhow::Context;
 use flowmonkey_jobs::catalog::Catalog;
+use flowmonkey_jobs::job::ErrorCode;
 use flowmonkey_jobs::reaper::Reaper;
 use flowmonkey_jobs::runner::Runner;
 use flowmonkey_jobs::sandbox::{Allowance, Sandbox};
@@ -132,7 +133,8 @@ async fn load(folder: PathBuf, settings: &Settings) -> anyhow::Result<Arc<Catalo
     };
     let (catalog, report) = tokio::task::spawn_blocking(compile).await.context("loading handlers")??;
     for refused in &report.refused {
-        tracing::error!(target: "flowmonkey::catalog", why = %refused, "handler refused");
+        let code = ErrorCode::HandlerLoadFailed.as_str();
+        tracing::error!(target: "flowmonkey::catalog", code, why = %refused, "handler refused");
     }
     for denied in &report.denied {
         let grants = denied.grants.join(", ");

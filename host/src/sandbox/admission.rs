@@ -40,6 +40,31 @@ pub enum LoadError {
     /// Not valid, or beyond what the compiler takes.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
+    /// The compiler took longer than it may.
+    #[error(
+        "compiling the component takes longer than {}: it may be made to; if you trust it, raise the limit",
+        humantime::format_duration(*max)
+    )]
+    CompileTime {
+        /// `Limits::compile_time_max`.
+        max: std::time::Duration,
+    },
+    /// The compiler asked for more memory than it may.
+    #[error(
+        "compiling the component takes more than {} of memory: it may be made to; if you trust it, raise \
+         the limit",
+        bytesize::ByteSize(*max as u64).display().iec()
+    )]
+    CompileMemory {
+        /// `Limits::compile_memory_bytes_max`, in bytes of address space.
+        max: usize,
+    },
+    /// The compiler's process died of the component.
+    #[error("the compiler died while it had the component: {0}")]
+    CompilerDied(String),
+    /// Not the component's fault: the program that compiles cannot be used.
+    #[error("the compiler cannot be used: {0}")]
+    Compiler(String),
     /// A `run` of another type than the contract's.
     #[error(
         "flowmonkey:jobs/handler has {found}, but the contract wants {wanted}; rebuild it against wit/ of \

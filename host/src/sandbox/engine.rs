@@ -76,23 +76,36 @@ impl Engines {
     }
 }
 
-fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
+/// An engine that only compiles: its machine code runs on every engine that counts fuel, or not, like it.
+/// On one thread, so that its processor time is bounded by its wall clock, and no thread needs a stack.
+pub(super) fn compiling(metered: bool) -> wasmtime::Result<Engine> {
+    Engine::new(code_config(metered).parallel_compilation(false))
+}
+
+/// All that shows in machine code.
+fn code_config(metered: bool) -> Config {
     let mut config = Config::new();
     config
-        .consume_fuel(kind.metered)
+        .consume_fuel(metered)
         .epoch_interruption(true)
         .concurrency_support(false)
         .wasm_memory64(false)
         .wasm_multi_memory(true)
         .wasm_component_model(true)
+        .memory_init_cow(true)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .generate_address_map(true);
+    config
+}
+
+fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
+    let mut config = code_config(kind.metered);
+    config
         .max_wasm_stack(kind.stack_bytes)
         .async_stack_size(kind.stack_bytes + HOST_STACK_BYTES)
         // What one guest left on a stack must not be there for the next, even if a compiler bug reads it.
         .async_stack_zeroing(true)
-        .memory_init_cow(true)
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
-        .generate_address_map(true);
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES_MAX));
     if pooled {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     }

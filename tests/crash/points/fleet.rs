@@ -7,7 +7,7 @@ use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
 use flowmonkey_jobs::job::{JsonText, RetryPolicy};
 use flowmonkey_jobs::reaper::{Reaper, ReaperSettings};
 use flowmonkey_jobs::runner::Runner;
-use flowmonkey_jobs::sandbox::{Grants, Limits, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Compilation, Grants, Limits, Sandbox, SandboxConfig};
 use flowmonkey_jobs::scheduler::{RunningScheduler, Scheduler, SchedulerSettings};
 use flowmonkey_jobs::store::{Retention, SharedStore};
 use flowmonkey_tests::database::Fixture;
@@ -61,7 +61,11 @@ fn runner(store: &SharedStore, name: &str, catalog: Arc<Catalog>) -> Runner {
 
 fn catalog() -> Arc<Catalog> {
     let number = |number| NonZeroU32::new(number).unwrap();
-    let config = SandboxConfig { attempts_max: number(8), threads: number(2), ..SandboxConfig::default() };
+    let config = SandboxConfig {
+        attempts_max: number(8),
+        threads: number(2),
+        ..SandboxConfig::new(Compilation::InProcess)
+    };
     let catalog = Catalog::new(Arc::new(Sandbox::new(&config).unwrap()));
     let settings = HandlerSettings {
         retry: RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() },
