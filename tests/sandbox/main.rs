@@ -4,6 +4,7 @@
 mod admission;
 mod border;
 mod capability;
+mod compile;
 mod config;
 mod examples;
 mod fuzzed;
