@@ -103,10 +103,10 @@ fn a_bomb_in_a_folder_is_refused_and_the_rest_loads() {
     }
     let catalog = Catalog::new(Arc::new(sandbox(compiler(&program::path()))));
     let settings = || HandlerSettings { limits: seconds(2), ..HandlerSettings::default() };
-    assert_eq!(catalog.load_folder(folder.path(), settings()).unwrap().loaded, ["a", "b", "c"]);
+    assert_eq!(catalog.load_folder(folder.path(), &settings().into()).unwrap().loaded, ["a", "b", "c"]);
     let before = catalog.resolve("b").unwrap();
     put("b.wasm", &one_huge_function());
-    let report = catalog.load_folder(folder.path(), settings()).unwrap();
+    let report = catalog.load_folder(folder.path(), &settings().into()).unwrap();
     assert_eq!(report.loaded, ["a", "c"]);
     let [refused] = report.refused.as_slice() else { panic!("{report:?}") };
     assert!(matches!(refused.why, FileProblem::Load(LoadError::CompileTime { .. })), "{refused}");
@@ -122,7 +122,7 @@ fn a_file_without_end_is_refused() {
     std::fs::File::create(folder.path().join("large.wasm")).unwrap().set_len(1 << 40).unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.wasm")).unwrap();
     let catalog = Catalog::new(Arc::new(sandbox(compiler(&program::path()))));
-    let report = catalog.load_folder(folder.path(), HandlerSettings::default()).unwrap();
+    let report = catalog.load_folder(folder.path(), &HandlerSettings::default().into()).unwrap();
     assert_eq!(report.loaded, ["a"]);
     let refused: Vec<String> = report.refused.iter().map(ToString::to_string).collect();
     assert!(refused.iter().all(|why| why.contains("over the limit of 67108864")), "{refused:?}");
