@@ -4,6 +4,7 @@
 
 mod connect;
 mod enqueue;
+mod inspect;
 mod jobs;
 mod logging;
 mod migrate;
@@ -66,6 +67,8 @@ enum Command {
     /// Look at recurring jobs and change them
     #[command(subcommand)]
     Schedules(schedules::SchedulesCommand),
+    /// Tell what a file is and whether it is a handler, without running it
+    Inspect(inspect::InspectArgs),
     /// Create the tables, or bring them up to this version
     Migrate,
 }
@@ -116,6 +119,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Enqueue(args) => enqueue::enqueue(args, &target, json).await,
         Command::Jobs(command) => jobs::jobs(command, &target, json).await,
         Command::Schedules(command) => schedules::schedules(command, &target, json).await,
+        Command::Inspect(args) => inspect::run(&args, json),
         Command::Migrate => migrate::migrate(&target, json).await,
     }
 }

@@ -9,19 +9,21 @@ mod config_values;
 mod control;
 mod engine;
 mod grants;
+mod inspection;
 mod limits;
 mod shape;
 mod stdio;
 mod ticker;
 mod trap;
 
-pub use admission::{LoadError, Surface};
+pub use admission::{Grant, LoadError, Supply, Surface};
 pub use attempt::{AttemptContext, JobFacts};
 pub use capability::{AttemptHost, HostFault, LogLevel};
 pub use compile::{ChildCompiler, Compilation, compile_if_asked};
 pub use config_values::{ConfigValues, SecretTooShort};
 pub use control::{Control, Directive, Interruption};
 pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPattern, Scheme};
+pub use inspection::{CustomBytes, Format, Inspection, Names, Producer, Size, Sizes, inspect};
 pub use limits::Limits;
 
 use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
@@ -149,11 +151,9 @@ impl Sandbox {
     /// [`LoadError`] says what the bytes are instead, or which imports and exports are wrong and what
     /// would mend that.
     pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Prepared, LoadError> {
-        admission::check_bytes(bytes, limits)?;
+        let surface = admission::admit(bytes, limits)?;
         let engine = &self.engines.get(limits).map_err(|error| LoadError::Host(format!("{error:#}")))?;
         let component = self.compiler.component(engine, bytes, limits)?;
-        let surface = Surface::of(&component);
-        surface.check()?;
         surface.check_types(&component)?;
         let mut linker = Linker::new(engine);
         let linked = capability::add_to_linker(&mut linker)

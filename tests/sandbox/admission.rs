@@ -1,21 +1,99 @@
 //! What may not even be loaded.
 
 use crate::rig::{Run, ending, limits, metered, sandbox};
-use flowmonkey_jobs::sandbox::{Limits, LoadError};
+use flowmonkey_jobs::sandbox::{Format, Limits, LoadError, inspect};
 use flowmonkey_tests::guests;
 
+/// Why it is refused; and `inspect`, which compiles nothing, says the same.
 fn refusal(bytes: &[u8]) -> LoadError {
-    sandbox(1).prepare(bytes, &metered()).expect_err("it is no handler")
+    let refused = sandbox(1).prepare(bytes, &metered()).expect_err("it is no handler");
+    let inspected = inspect(bytes).verdict(bytes, &metered());
+    match &refused {
+        // Found by wasmtime's linker alone.
+        LoadError::Link(_) => assert_eq!(inspected, Ok(())),
+        LoadError::Compile(_) => assert!(matches!(inspected, Err(LoadError::Compile(_))), "{inspected:?}"),
+        other => assert_eq!(inspected.as_ref(), Err(other)),
+    }
+    refused
 }
 
 #[test]
 fn what_is_no_component_is_told_what_it_is() {
-    let core = wat_core();
-    assert_eq!(refusal(b""), LoadError::NotWasm);
-    assert_eq!(refusal(b"(component)"), LoadError::NotWasm, "text is for tests alone");
-    assert_eq!(refusal(b"\x7fELF\x02\x01\x01\0precompiled"), LoadError::NotWasm);
-    assert_eq!(refusal(&core), LoadError::CoreModule);
+    let format = |bytes: &[u8]| match refusal(bytes) {
+        LoadError::NotComponent { found, .. } => found,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(format(b""), Format::Empty);
+    assert_eq!(format(b"(component)"), Format::WasmText, "text is for tests alone");
+    assert_eq!(format(b"\x7fELF\x02\x01\x01\xc8precompiled"), Format::Precompiled);
+    assert_eq!(format(&wat_core()), Format::CoreModule);
+    let object = guests::component("(module (@custom \"linking\" \"\\02\"))");
+    assert_eq!(format(&object), Format::WasmObject);
     assert!(matches!(refusal(&vec![0; 65 << 20]), LoadError::TooLarge { .. }));
+}
+
+/// Whatever is on the list is really there: a component that imports all of it can be linked.
+#[test]
+fn all_that_is_offered_is_linked() {
+    let handler = guests::handler_text(&crate::rig::source("does-nothing"));
+    let offered = [
+        "flowmonkey:jobs/{job,control,checkpoint,log,context,queue,idempotency}@0.1.0",
+        "wasi:cli/{environment,exit,stdin,stdout,stderr,terminal-input,terminal-output,terminal-stdin}@0.2.0",
+        "wasi:cli/{terminal-stdout,terminal-stderr}@0.2.3",
+        "wasi:clocks/{monotonic-clock,wall-clock}@0.2.0",
+        "wasi:filesystem/{types,preopens}@0.2.0",
+        "wasi:io/{error,poll,streams}@0.2.0",
+        "wasi:random/{random,insecure,insecure-seed}@0.2.0",
+        "wasi:sockets/{network,instance-network,ip-name-lookup,tcp,tcp-create-socket,udp}@0.2.0",
+        "wasi:sockets/{udp-create-socket}@0.2.0",
+    ];
+    let mut imports = String::from("(component ");
+    for group in offered {
+        let (package, rest) = group.split_once('{').unwrap();
+        let (interfaces, version) = rest.split_once('}').unwrap();
+        for interface in interfaces.split(',') {
+            imports += &format!("(import \"{package}{interface}{version}\" (instance)) ");
+        }
+    }
+    let bytes = guests::component(&handler.replacen("(component ", &imports, 1));
+    sandbox(1).prepare(&bytes, &metered()).unwrap();
+    assert_eq!(inspect(&bytes).verdict(&bytes, &metered()), Ok(()));
+}
+
+/// The parsers of components recurse as deep as the file says: 30 KB would abort the host.
+#[test]
+fn a_type_nested_without_end_does_not_overflow_the_stack() {
+    let mut section = vec![1];
+    section.extend([0x42, 1, 1].repeat(50_000));
+    section.extend([0x42, 0]);
+    let mut bytes = b"\0asm\x0d\0\x01\0\x07".to_vec();
+    let length = section.len();
+    bytes.extend([length as u8 | 0x80, (length >> 7) as u8 | 0x80, (length >> 14) as u8]);
+    bytes.extend(section);
+    let refused = refusal(&bytes).to_string();
+    assert!(refused.contains("nested more than 100 deep"), "{refused}");
+}
+
+/// Each copy of a large instance is cheap to write down and dear to check: `inspect` leaves that to the compiler,
+/// which has limits of its own.
+#[test]
+fn what_would_take_long_to_check_is_not_checked_by_a_glance() {
+    let exports: String = (0..20_000).map(|n| format!("(export \"a{n}\" (type $t)) ")).collect();
+    let copies = "(instance (instantiate $large)) ".repeat(900);
+    let large = format!("(component $large (type $t string) {exports})");
+    let handler = "(instance $i) (export \"flowmonkey:jobs/handler@0.1.0\" (instance $i))";
+    let bytes = guests::component(&format!("(component {large} {copies} {handler})"));
+    let refused = inspect(&bytes).verdict(&bytes, &metered()).unwrap_err().to_string();
+    assert!(refused.contains("more than can be checked without compiling"), "{refused}");
+}
+
+/// What is refused by its names is refused before it is compiled, which here would fail otherwise.
+#[test]
+fn names_are_checked_before_anything_is_compiled() {
+    let body = "(memory i64 1)";
+    let text = format!("(component (import \"acme:x/y\" (instance)) (core module {body}))");
+    let refused = refusal(&guests::component(&text));
+    assert!(matches!(refused, LoadError::Surface(_)), "{refused:?}");
 }
 
 fn wat_core() -> Vec<u8> {
@@ -121,7 +199,9 @@ async fn damaged_components_are_refused_or_run_but_never_take_the_host_along() {
     let sandbox = sandbox(2);
     let whole = guests::handler(&crate::rig::source("bounded-loop"));
     for length in (0..whole.len()).step_by(7) {
-        assert!(sandbox.prepare(&whole[..length], &metered()).is_err(), "{length} bytes of {}", whole.len());
+        let part = &whole[..length];
+        assert!(sandbox.prepare(part, &metered()).is_err(), "{length} bytes of {}", whole.len());
+        assert!(inspect(part).verdict(part, &metered()).is_err(), "{length} bytes of {}", whole.len());
     }
     // A generator of its own keeps the flips the same from run to run (Marsaglia, "Xorshift RNGs", 2003).
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
@@ -136,7 +216,15 @@ async fn damaged_components_are_refused_or_run_but_never_take_the_host_along() {
         let mut bytes = whole.clone();
         let at = random() % (bytes.len() * 8);
         bytes[at / 8] ^= 1 << (at % 8);
-        if let Ok(prepared) = sandbox.prepare(&bytes, &metered()) {
+        let verdict = inspect(&bytes).verdict(&bytes, &metered());
+        let prepared = sandbox.prepare(&bytes, &metered());
+        match &prepared {
+            Ok(_) | Err(LoadError::Link(_)) => assert_eq!(verdict, Ok(()), "bit {at}"),
+            // What is valid may still be more than the engine takes.
+            Err(LoadError::Compile(_)) => {}
+            Err(other) => assert_eq!(verdict.as_ref(), Err(other), "bit {at}"),
+        }
+        if let Ok(prepared) = prepared {
             ending(&Run::with("{}").on(&sandbox, &prepared).await);
             ran += 1;
         }

@@ -1,31 +1,32 @@
 //! Which components may be run at all, and what to tell people about the others.
 
+mod interface;
+mod problem;
+
+pub use interface::{Grant, Supply};
+
+use super::engine;
+use super::inspection::{Format, Inspection, Names, cut, inspect, validity};
 use super::{Limits, shape};
+use interface::Name;
 use wasmtime::component::Component;
 
 const CONTRACT_VERSION: &str = "0.1.0";
-/// A draft has to be met exactly.
-const CONFIG_VERSION: &str = "0.2.0-rc.1";
-const CONTRACT: &[&str] =
-    &["types", "job", "control", "checkpoint", "context", "queue", "idempotency", "log"];
-/// The packages of `wasi:cli` 0.2, which toolchains import unasked.
-const WASI: &[&str] = &["cli", "clocks", "filesystem", "io", "random", "sockets"];
+/// What may be copied, times how often, in bytes. A component of 240 KB can be made so that checking its types
+/// takes half a minute and gigabytes; below this bound it takes a second or two.
+const WIRING_CHECKED_MAX: u64 = 16 * 1024 * 1024;
 
 /// Why bytes are no handler.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// Not WebAssembly at all.
-    #[error(
-        "this is not a WebAssembly component: it does not begin with \\0asm. \
-         Give the .wasm file that the handler's toolchain writes"
-    )]
-    NotWasm,
-    /// WebAssembly's older, core format.
-    #[error(
-        "this is a core WebAssembly module, not a component. Build for a component target (Rust: \
-         `--target wasm32-wasip2`), or wrap it with `wasm-tools component new`"
-    )]
-    CoreModule,
+    /// Something else, from its first bytes.
+    #[error("{}", not_a_component(.found, *.preview1))]
+    NotComponent {
+        /// What it is.
+        found: Format,
+        /// Whether it was built for WASI before 0.2.
+        preview1: bool,
+    },
     /// Over the limit.
     #[error("the component has {bytes} bytes, over the limit of {max}")]
     TooLarge {
@@ -34,7 +35,10 @@ pub enum LoadError {
         /// The limit.
         max: usize,
     },
-    /// A component, but not one of ours.
+    /// It cannot be read to its end.
+    #[error("the component cannot be read: {0}. Build it again, or fetch it again")]
+    Damaged(String),
+    /// A component, but not one of ours. A line for each problem.
     #[error("{}", .0.join("\n"))]
     Surface(Vec<String>),
     /// Not valid, or beyond what the compiler takes.
@@ -84,16 +88,11 @@ pub enum LoadError {
     Link(String),
 }
 
-/// Tells what bytes are from their first eight: magic, version, layer.
-pub(super) fn check_bytes(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
-    let max = limits.component_bytes_max;
-    if bytes.len() > max {
-        return Err(LoadError::TooLarge { bytes: bytes.len(), max });
-    }
-    match (bytes.get(..4), bytes.get(4..8)) {
-        (Some(b"\0asm"), Some([1, 0, 0, 0])) => Err(LoadError::CoreModule),
-        (Some(b"\0asm"), Some([_, _, 1, 0])) => Ok(()),
-        _ => Err(LoadError::NotWasm),
+fn not_a_component(found: &Format, preview1: bool) -> String {
+    let (built, remedy) = (if preview1 { ", built for WASI before 0.2" } else { "" }, found.remedy());
+    match found {
+        Format::WasmVersion { .. } => format!("this is {found}. {remedy}"),
+        _ => format!("this is {found}{built}, not a WebAssembly component. {remedy}"),
     }
 }
 
@@ -106,170 +105,82 @@ pub struct Surface {
     pub exports: Vec<String>,
 }
 
-impl Surface {
-    pub(super) fn of(component: &Component) -> Self {
-        let (engine, kind) = (component.engine(), component.component_type());
-        Surface {
-            imports: kind.imports(engine).map(|(name, _)| name.to_owned()).collect(),
-            exports: kind.exports(engine).map(|(name, _)| name.to_owned()).collect(),
-        }
-    }
+/// Refuses, at the price of reading it once, whatever compiling could not make a handler.
+pub(super) fn admit(bytes: &[u8], limits: &Limits) -> Result<Surface, LoadError> {
+    let inspection = check_size(bytes, limits).map(|()| inspect(bytes))?;
+    inspection.admissible()?;
+    Ok(Surface { imports: inspection.imports.kept, exports: inspection.exports.kept })
+}
 
-    /// Names everything that is wrong, not just the first.
-    pub(super) fn check(&self) -> Result<(), LoadError> {
-        let imports = self.imports.iter().filter_map(|name| import_problem(name));
-        let problems: Vec<String> = imports.chain(self.export_problem()).collect();
+fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+    let max = limits.component_bytes_max;
+    if bytes.len() > max { Err(LoadError::TooLarge { bytes: bytes.len(), max }) } else { Ok(()) }
+}
+
+impl Inspection {
+    /// Whether the host can run it, as far as names tell. Types are compared once it is compiled.
+    ///
+    /// # Errors
+    /// What loading it would say: all problems, not just the first.
+    pub fn admissible(&self) -> Result<(), LoadError> {
+        if self.format != Format::Component {
+            return Err(LoadError::NotComponent { found: self.format, preview1: self.is_preview1() });
+        }
+        if let Some(damage) = &self.damage {
+            return Err(LoadError::Damaged(damage.clone()));
+        }
+        let problems = problem::of(&self.imports, &self.exports);
         if problems.is_empty() { Ok(()) } else { Err(LoadError::Surface(problems)) }
     }
 
+    /// Whether the host can run what was inspected, as far as can be told without compiling it: the file
+    /// is valid, and `run` has the contract's type. The types of imports are compared when it is loaded.
+    ///
+    /// # Errors
+    /// What loading it would say; and where there are more types than a glance can take, that.
+    pub fn verdict(&self, bytes: &[u8], limits: &Limits) -> Result<(), LoadError> {
+        check_size(bytes, limits)?;
+        self.admissible()?;
+        if self.wiring_bytes.saturating_mul(self.wiring_copies) > WIRING_CHECKED_MAX {
+            return Err(LoadError::Surface(vec![format!(
+                "has {} bytes of types and wiring and {} instances, imports and exports, more than can be \
+                 checked without compiling; only loading it can tell whether it is a handler",
+                self.wiring_bytes, self.wiring_copies
+            )]));
+        }
+        let features = engine::features().map_err(|error| LoadError::Host(format!("{error:#}")))?;
+        let types = validity::types(bytes, features);
+        let types = types.map_err(|error| LoadError::Compile(cut(&error.to_string())))?;
+        check_run(&self.exports.kept, |export| shape::parsed::of_run(types.as_ref()?, export))
+    }
+
+    /// Each import that was kept, and where it comes from.
+    pub fn supplies(&self) -> impl Iterator<Item = (&str, Supply)> {
+        self.imports.kept.iter().map(|import| (import.as_str(), interface::supply(import)))
+    }
+
+    /// Whether it can describe itself: it exports `metadata` in the contract's version.
+    pub fn describes_itself(&self) -> bool {
+        let ours = |name: Name<'_>| name.is("flowmonkey:jobs", "metadata") && name.fits(CONTRACT_VERSION);
+        self.exports.kept.iter().any(|name| ours(Name::parse(name)))
+    }
+
+    /// WASI's first two versions are imported by core modules, from modules of these names.
+    fn is_preview1(&self) -> bool {
+        let names: &Names = &self.imports;
+        names.kept.iter().any(|name| matches!(name.as_str(), "wasi_snapshot_preview1" | "wasi_unstable"))
+    }
+}
+
+impl Surface {
     /// Whether `run` is what [`shape::RUN`] says. wasmtime itself would look only when an attempt begins.
     pub(super) fn check_types(&self, component: &Component) -> Result<(), LoadError> {
-        let fits = |name: &&String| {
-            let parts = Name::parse(name);
-            parts.package == "flowmonkey:jobs" && parts.interface == "handler"
-        };
-        let found = self.exports.iter().find(fits).and_then(|name| shape::of_run(component, name));
-        let found = found.unwrap_or_else(|| "no function `run`".into());
-        if found == shape::RUN { Ok(()) } else { Err(LoadError::Type { found, wanted: shape::RUN }) }
-    }
-
-    fn export_problem(&self) -> Option<String> {
-        let wanted = format!("flowmonkey:jobs/handler@{CONTRACT_VERSION}");
-        let handlers: Vec<Name<'_>> = self.exports.iter().map(|name| Name::parse(name)).collect();
-        let of_ours = |name: &&Name<'_>| name.package == "flowmonkey:jobs" && name.interface == "handler";
-        match handlers.iter().find(of_ours) {
-            Some(found) if found.fits(CONTRACT_VERSION) => None,
-            Some(found) => Some(format!(
-                "exports flowmonkey:jobs/handler@{}, but this host wants {CONTRACT_VERSION}; \
-                 rebuild it against wit/ of this version",
-                found.version
-            )),
-            None if self.exports.is_empty() => {
-                Some(format!("exports nothing, but a handler exports {wanted}"))
-            }
-            None => Some(format!(
-                "does not export {wanted}, which makes a component a handler; it exports {}",
-                self.exports.join(", ")
-            )),
-        }
+        check_run(&self.exports, |export| shape::of_run(component, export))
     }
 }
 
-/// `package:name/interface@version`, in parts.
-struct Name<'a> {
-    package: &'a str,
-    interface: &'a str,
-    version: &'a str,
-}
-
-impl<'a> Name<'a> {
-    fn parse(name: &'a str) -> Self {
-        let (path, version) = name.split_once('@').unwrap_or((name, ""));
-        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
-        Name { package, interface, version }
-    }
-
-    /// Below 1.0 a change of the second number breaks, as in semver and in wasmtime's linker.
-    fn fits(&self, offered: &str) -> bool {
-        let track = |version: &str| {
-            let mut numbers = version.split('.').map(str::to_owned);
-            (numbers.next(), numbers.next())
-        };
-        !self.version.contains('-') && track(self.version) == track(offered)
-    }
-}
-
-/// What to tell about an import that the host cannot satisfy.
-fn import_problem(import: &str) -> Option<String> {
-    let name = Name::parse(import);
-    let wasi = name.package.strip_prefix("wasi:");
-    let version_problem = |offered: &str, remedy: &str| {
-        (!name.fits(offered)).then(|| {
-            let version = if name.version.is_empty() { "none" } else { name.version };
-            format!("imports {import}: version {version} is wanted, {offered} is offered; {remedy}")
-        })
-    };
-    match (name.package, wasi) {
-        ("flowmonkey:jobs", _) if CONTRACT.contains(&name.interface) => {
-            version_problem(CONTRACT_VERSION, "rebuild it against wit/ of this version")
-        }
-        ("flowmonkey:jobs", _) => {
-            let offered = CONTRACT.join(", ");
-            Some(format!("imports {import}: the contract has no such interface; it has {offered}"))
-        }
-        (_, Some(package)) if WASI.contains(&package) => {
-            version_problem("0.2", "build it with a toolchain for WASI 0.2")
-        }
-        (_, Some("http")) => Some(format!(
-            "imports {import}: needs the grant `http`, which this version of flowmonkey cannot give yet"
-        )),
-        (_, Some("config")) => (name.version != CONFIG_VERSION).then(|| {
-            let wanted = name.version;
-            format!("imports {import}: version {wanted} is wanted, {CONFIG_VERSION} is offered")
-        }),
-        _ => Some(format!(
-            "imports {import}: the host has no such interface, and no grant supplies it; \
-             remove its use, or link it into the component"
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn problems(imports: &[&str], exports: &[&str]) -> String {
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let surface = Surface { imports: owned(imports), exports: owned(exports) };
-        surface.check().err().map(|error| error.to_string()).unwrap_or_default()
-    }
-
-    const HANDLER: &str = "flowmonkey:jobs/handler@0.1.0";
-
-    #[test]
-    fn a_handler_with_any_subset_of_imports_passes() {
-        assert_eq!(problems(&[], &[HANDLER]), "");
-        let imports = [
-            "flowmonkey:jobs/log@0.1.0",
-            "flowmonkey:jobs/queue@0.1.7",
-            "wasi:cli/stderr@0.2.3",
-            "wasi:io/poll@0.2.0",
-        ];
-        assert_eq!(problems(&imports, &[HANDLER, "flowmonkey:jobs/metadata@0.1.0"]), "");
-    }
-
-    #[test]
-    fn each_problem_is_named_with_its_remedy() {
-        let table: &[(&[&str], &[&str], &[&str])] = &[
-            (&[], &[], &["exports nothing", HANDLER]),
-            (&[], &["wasi:cli/run@0.2.0"], &["does not export", "wasi:cli/run@0.2.0"]),
-            (&[], &["flowmonkey:jobs/handler@0.2.0"], &["0.2.0", "wants 0.1.0", "rebuild"]),
-            (&["flowmonkey:jobs/log@0.2.0"], &[HANDLER], &["0.2.0 is wanted", "0.1.0 is offered"]),
-            (&["flowmonkey:jobs/mail@0.1.0"], &[HANDLER], &["no such interface", "checkpoint"]),
-            (&["wasi:cli/stdout@0.3.0"], &[HANDLER], &["0.3.0 is wanted", "0.2 is offered"]),
-            (&["wasi:http/outgoing-handler@0.2.0"], &[HANDLER], &["grant `http`"]),
-            (&["wasi:config/store@0.2.0-draft"], &[HANDLER], &["0.2.0-draft is wanted", "0.2.0-rc.1"]),
-            (&["acme:db/sql@1.0.0", "env"], &[HANDLER], &["acme:db/sql@1.0.0", "imports env"]),
-        ];
-        for (imports, exports, expected) in table {
-            let message = problems(imports, exports);
-            for part in *expected {
-                assert!(message.contains(part), "{imports:?} {exports:?}: {part:?} is not in {message:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn bytes_are_told_apart_by_their_beginning() {
-        let table: [(&[u8], Result<(), LoadError>); 5] = [
-            (b"", Err(LoadError::NotWasm)),
-            (b"(component)", Err(LoadError::NotWasm)),
-            (b"\x7fELF\x02\x01\x01\0", Err(LoadError::NotWasm)),
-            (b"\0asm\x01\0\0\0", Err(LoadError::CoreModule)),
-            (b"\0asm\x0d\0\x01\0", Ok(())),
-        ];
-        for (bytes, expected) in table {
-            assert_eq!(check_bytes(bytes, &Limits::default()), expected, "{bytes:?}");
-        }
-    }
+fn check_run(exports: &[String], run: impl FnOnce(&str) -> Option<String>) -> Result<(), LoadError> {
+    let handler = exports.iter().find(|name| Name::parse(name).is("flowmonkey:jobs", "handler"));
+    let found = handler.and_then(|name| run(name)).unwrap_or_else(|| "no function `run`".into());
+    if found == shape::RUN { Ok(()) } else { Err(LoadError::Type { found, wanted: shape::RUN }) }
 }

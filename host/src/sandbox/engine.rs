@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+    WasmFeatures,
 };
 
 /// What host calls have of a stack beyond the guest's own share.
@@ -110,6 +111,14 @@ fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     }
     config
+}
+
+/// The proposals that components may use; the same in every engine.
+pub(super) fn features() -> wasmtime::Result<WasmFeatures> {
+    let config = SandboxConfig::default();
+    // An engine without a pool costs little, and is the only one to ask.
+    let kind = Kind::of(&Limits::default(), &config);
+    Ok(Engine::new(&configure(&config, false, kind))?.get_wasm_features())
 }
 
 fn pool(settings: &SandboxConfig) -> PoolingAllocationConfig {

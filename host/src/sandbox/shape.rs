@@ -1,5 +1,7 @@
 //! Types of a component as text, to compare and to show.
 
+pub(super) mod parsed;
+
 use std::fmt::{Result, Write};
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
