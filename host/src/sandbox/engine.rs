@@ -115,7 +115,7 @@ fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
 
 /// The proposals that components may use; the same in every engine.
 pub(super) fn features() -> wasmtime::Result<WasmFeatures> {
-    let config = SandboxConfig::default();
+    let config = SandboxConfig::new(super::Compilation::InProcess);
     // An engine without a pool costs little, and is the only one to ask.
     let kind = Kind::of(&Limits::default(), &config);
     Ok(Engine::new(&configure(&config, false, kind))?.get_wasm_features())

@@ -2,7 +2,7 @@
 
 use super::{compiler, sandbox};
 use crate::rig::{self, Run, ending, error, hostile, limits, metered, result, unmetered};
-use flowmonkey_jobs::sandbox::{Limits, LoadError};
+use flowmonkey_jobs::sandbox::{Format, Limits, LoadError};
 use flowmonkey_tests::{guests, program};
 
 const MAIL: &str = r#"{"to": "ada@example.com", "subject": "Hi", "body": "Hello"}"#;
@@ -66,7 +66,8 @@ fn machine_code_passed_off_as_a_component_is_refused() {
     let engine = wasmtime::Engine::new(&config).unwrap();
     let code = engine.precompile_component(&super::handler(1)).unwrap();
     let dressed = [b"\0asm\x0d\0\x01\0", code.as_slice()].concat();
-    assert_eq!(sandbox.prepare(&code, &metered()).unwrap_err(), LoadError::NotWasm);
+    let refused = sandbox.prepare(&code, &metered()).unwrap_err();
+    assert!(matches!(refused, LoadError::NotComponent { found: Format::Precompiled, .. }), "{refused:?}");
     let refused = sandbox.prepare(&dressed, &metered()).unwrap_err();
     assert!(refused.to_string().starts_with("the component cannot be compiled: "), "{refused}");
 }
