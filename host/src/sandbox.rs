@@ -18,7 +18,7 @@ mod trap;
 
 pub use admission::{Grant, LoadError, Supply, Surface};
 pub use attempt::{AttemptContext, JobFacts};
-pub use capability::{AttemptHost, HostFault, LogLevel};
+pub use capability::{AttemptHost, HostFault, HttpConfig, LogLevel, Resolve};
 pub use compile::{ChildCompiler, Compilation, compile_if_asked};
 pub use config_values::{ConfigValues, SecretTooShort};
 pub use control::{Control, Directive, Interruption};
@@ -28,6 +28,7 @@ pub use limits::Limits;
 
 use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
 use attempt::AttemptState;
+use capability::Network;
 use compile::Compiler;
 use engine::Engines;
 use std::num::NonZeroU32;
@@ -59,6 +60,8 @@ pub struct SandboxConfig {
     pub threads: NonZeroU32,
     /// Where components are compiled.
     pub compilation: Compilation,
+    /// How guests reach the network, where they may.
+    pub http: HttpConfig,
 }
 
 impl SandboxConfig {
@@ -71,6 +74,7 @@ impl SandboxConfig {
             stack_bytes_ceiling: Limits::ceiling().stack_bytes_max,
             threads: NonZeroU32::new(threads).unwrap_or(NonZeroU32::MIN),
             compilation,
+            http: HttpConfig::default(),
         }
     }
 }
@@ -106,6 +110,7 @@ pub struct Sandbox {
     compiler: Compiler,
     places: Arc<Semaphore>,
     memory_bytes_ceiling: usize,
+    network: Arc<Network>,
     /// `None` only while dropping.
     guests: Option<Runtime>,
 }
@@ -115,8 +120,8 @@ impl Sandbox {
     /// system does not allow that, and starts the threads.
     ///
     /// # Errors
-    /// When even the plain configuration is refused, threads cannot be started, or the folder for machine code
-    /// is not this user's alone.
+    /// When even the plain configuration is refused, threads cannot be started, the folder for machine code
+    /// is not this user's alone, or the extra root certificates are none.
     pub fn new(config: &SandboxConfig) -> Result<Self, SandboxError> {
         let failed = |what: &str, why: String| SandboxError(format!("{what}: {why}"));
         let compiler = Compiler::new(&config.compilation).map_err(|why| failed("compiler", why))?;
@@ -130,11 +135,13 @@ impl Sandbox {
             .event_interval(3)
             .build()
             .map_err(|error| failed("threads", error.to_string()))?;
+        let network = Network::new(&config.http).map_err(|why| failed("http", why))?;
         Ok(Sandbox {
             engines,
             compiler,
             places: Arc::new(Semaphore::new(config.attempts_max.get() as usize)),
             memory_bytes_ceiling: config.memory_bytes_ceiling,
+            network: Arc::new(network),
             guests: Some(guests),
         })
     }
@@ -178,8 +185,9 @@ impl Sandbox {
         let (stop, stopped) = oneshot::channel();
         let pre = prepared.pre.clone();
         let metered = prepared.metered;
+        let network = self.network.clone();
         let mut guest = AbortOnDrop(guests.spawn(async move {
-            let report = attempt::run(pre, metered, context, stopped).await;
+            let report = attempt::run(pre, metered, context, network, stopped).await;
             drop((busy, place));
             report
         }));

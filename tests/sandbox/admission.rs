@@ -109,8 +109,8 @@ fn what_is_no_handler_is_told_what_is_missing() {
             &["0.3.0", "wants 0.1.0"],
         ),
         (
-            "(component (import \"wasi:http/outgoing-handler@0.2.0\" (instance)) (import \"acme:x/y\" (instance)))",
-            &["grant `http`", "acme:x/y", "exports nothing"],
+            "(component (import \"wasi:http/outgoing-handler@0.3.0\" (instance)) (import \"acme:x/y\" (instance)))",
+            &["0.3.0 is wanted", "acme:x/y", "exports nothing"],
         ),
     ];
     for (text, expected) in table {

@@ -1,6 +1,6 @@
 use super::bindings::JobHandlerPre;
 use super::bindings::exports::flowmonkey::jobs::handler as guest;
-use super::capability::{AttemptHost, Checkpoints, Lines};
+use super::capability::{AttemptHost, Checkpoints, Lines, Network, Outgoing};
 use super::config_values::ConfigValues;
 use super::control::{Control, Interruption};
 use super::grants::Grants;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
 
 /// What a guest can ask about its job.
 #[derive(Debug, Clone)]
@@ -62,7 +63,7 @@ pub struct AttemptContext {
 pub(super) struct AttemptState {
     pub(super) facts: JobFacts,
     pub(super) limits: Limits,
-    pub(super) grants: Grants,
+    pub(super) grants: Arc<Grants>,
     pub(super) config: Arc<ConfigValues>,
     pub(super) limiter: Limiter,
     pub(super) host: Arc<dyn AttemptHost>,
@@ -70,6 +71,7 @@ pub(super) struct AttemptState {
     pub(super) checkpoints: Checkpoints,
     pub(super) lines: Arc<Lines>,
     stderr: Capture,
+    outgoing: Outgoing,
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -81,9 +83,11 @@ impl WasiView for AttemptState {
 }
 
 impl AttemptState {
-    fn new(context: AttemptContext) -> (Self, JsonText) {
+    fn new(context: AttemptContext, network: Arc<Network>) -> (Self, JsonText) {
         let AttemptContext { facts, input, checkpoint, limits, grants, config, host, control } = context;
+        let grants = Arc::new(grants);
         let lines = Arc::new(Lines::new(host.clone(), config.clone(), &limits));
+        let outgoing = Outgoing::new(network, grants.clone(), limits, lines.clone());
         let stdout = Capture::new(Stream::Stdout, limits.stdout_bytes_max, lines.clone());
         let stderr = Capture::new(Stream::Stderr, limits.stderr_bytes_max, lines.clone());
         // No arguments, environment, folders or stdin: that is the builder's default. Sockets and names
@@ -109,10 +113,19 @@ impl AttemptState {
             control,
             lines,
             stderr,
+            outgoing,
             wasi,
             table,
         };
         (state, input)
+    }
+
+    pub(super) fn outgoing(&mut self) -> WasiHttpCtxView<'_> {
+        self.outgoing.view(&mut self.table)
+    }
+
+    pub(super) fn keep_fields(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.outgoing.keep_fields(bytes)
     }
 
     /// What a Rust panic, or another language's runtime, wrote before it gave up.
@@ -126,10 +139,11 @@ pub(super) async fn run(
     pre: JobHandlerPre<AttemptState>,
     metered: bool,
     context: AttemptContext,
+    network: Arc<Network>,
     stop: oneshot::Receiver<Interruption>,
 ) -> Report {
     let started = Instant::now();
-    let (state, input) = AttemptState::new(context);
+    let (state, input) = AttemptState::new(context, network);
     let mut store = Store::new(pre.engine(), state);
     let fuel = store.data().limits.fuel_or_endless();
     let called = match configure(&mut store, metered) {
@@ -141,6 +155,7 @@ pub(super) async fn run(
         memory_bytes: store.data().limiter.memory_bytes(),
         wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     };
+    store.data_mut().outgoing.close().await;
     store.data().stderr.flush();
     let outcome = match called {
         Called::Returned(returned) => judge(returned, store.data()),

@@ -6,10 +6,13 @@ mod config;
 mod context;
 mod control;
 mod denied;
+mod http;
 mod job;
 mod log;
 
 pub(super) use checkpoint::Checkpoints;
+pub use http::{HttpConfig, Resolve};
+pub(super) use http::{Network, Outgoing};
 pub(super) use log::Lines;
 pub use log::LogLevel;
 
@@ -123,6 +126,7 @@ impl AttemptState {
 pub(super) fn add_to_linker(linker: &mut Linker<AttemptState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     config::add_to_linker(linker)?;
+    http::add_to_linker(linker)?;
     JobHandler::add_to_linker::<_, HasSelf<_>>(linker, |state| state)
 }
 

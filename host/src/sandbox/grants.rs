@@ -3,6 +3,7 @@
 
 mod origin;
 
+pub(super) use origin::is_name;
 pub use origin::{InvalidOrigin, Origin, OriginPattern, Scheme};
 
 use ipnet::IpNet;

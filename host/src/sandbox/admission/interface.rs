@@ -55,7 +55,7 @@ pub enum Supply {
 }
 
 /// Grants that no operator can give yet. Whoever links their interfaces takes them out of here.
-pub(super) const GRANTED_LATER: &[Grant] = &[Grant::Http];
+pub(super) const GRANTED_LATER: &[Grant] = &[];
 
 /// Interfaces of one package that come from one place, in one version.
 pub(super) struct Offer {
