@@ -9,6 +9,7 @@ mod config;
 mod examples;
 mod fuzzed;
 mod hostile;
+mod http;
 mod interruption;
 mod isolation;
 mod outcomes;

@@ -4,6 +4,7 @@ wit_bindgen::generate!({ world: "job-handler", path: "../../wit" });
 
 mod authority;
 mod config;
+mod http;
 mod stores;
 
 use exports::flowmonkey::jobs::handler::Guest;
@@ -69,6 +70,8 @@ impl Guest for Probe {
             "authority" => done(authority::look()),
             "config" => done(config::read(&input["keys"], input["spell"] == json!(true))),
             "give-away" => give_away(&input, &config::value(input["key"].as_str().unwrap_or_default())),
+            "http" => done(http::requests(&input)),
+            "hoard-fields" => done(http::hoard_fields(number, input["bytes"].as_u64().unwrap_or(0))),
             "random" => done(json!(authority::random(number).len())),
             other => Err(fail("BAD_INPUT", &format!("no such thing to do: {other:?}"))),
         }

@@ -53,7 +53,7 @@ fn what_is_not_valid_is_refused_with_the_compilers_reason() {
     for component in [b"\0asm\x0d\0\x01\0garbage".to_vec(), wrong_type, b"\0asm\x0e\0\x01\0".to_vec()] {
         let refused = sandbox.prepare(&component, &metered()).unwrap_err();
         assert_eq!(refused, here.prepare(&component, &metered()).unwrap_err());
-        assert!(refused.to_string().starts_with("the component cannot be compiled: "), "{refused}");
+        assert!(!matches!(refused, LoadError::Host(_)), "{refused}");
     }
 }
 
@@ -69,5 +69,5 @@ fn machine_code_passed_off_as_a_component_is_refused() {
     let refused = sandbox.prepare(&code, &metered()).unwrap_err();
     assert!(matches!(refused, LoadError::NotComponent { found: Format::Precompiled, .. }), "{refused:?}");
     let refused = sandbox.prepare(&dressed, &metered()).unwrap_err();
-    assert!(refused.to_string().starts_with("the component cannot be compiled: "), "{refused}");
+    assert!(matches!(refused, LoadError::Damaged(_)), "{refused}");
 }

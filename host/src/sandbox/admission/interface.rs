@@ -54,9 +54,6 @@ pub enum Supply {
     Nobody,
 }
 
-/// Grants that no operator can give yet. Whoever links their interfaces takes them out of here.
-pub(super) const GRANTED_LATER: &[Grant] = &[];
-
 /// Interfaces of one package that come from one place, in one version.
 pub(super) struct Offer {
     pub(super) package: &'static str,

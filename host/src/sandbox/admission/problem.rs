@@ -1,7 +1,7 @@
 //! What to tell people about imports and exports that do not fit: what is wrong with which, and what mends it.
 
 use super::CONTRACT_VERSION;
-use super::interface::{GRANTED_LATER, Name, OFFERS, Offer, Supply, meant};
+use super::interface::{Name, OFFERS, Offer, meant};
 use crate::sandbox::inspection::Names;
 use std::cmp::Ordering;
 
@@ -29,13 +29,7 @@ pub(super) fn import_problem(import: &str) -> Option<String> {
     let name = Name::parse(import);
     let shown = shown(import);
     match name.offer() {
-        Some(offer) if name.fits(offer.version) => match offer.supply {
-            Supply::Granted(grant) if GRANTED_LATER.contains(&grant) => Some(format!(
-                "imports {shown}: needs the grant `{}`, which this version of flowmonkey cannot give yet",
-                grant.name()
-            )),
-            _ => None,
-        },
+        Some(offer) if name.fits(offer.version) => None,
         Some(offer) => Some(format!("imports {shown}: {}", version_problem(&name, offer))),
         None => Some(format!("imports {shown}: {}", stranger(&name))),
     }
@@ -214,13 +208,11 @@ mod tests {
             ("wasi:cli/stdout@0.2.0-rc-2023-11-10", &["0.2.0-rc-2023-11-10 is wanted", "toolchain of today"]),
             ("wasi:cli/stdout", &["names no version", "wasi:cli/stdout@0.2"]),
             ("wasi:cli/run@0.2.0", &["of wasi:cli the host has environment, exit"]),
-            ("wasi:http/outgoing-handler@0.2.0", &["grant `http`"]),
             ("wasi:http/outgoing-handler@0.3.0", &["0.3.0 is wanted"]),
             (
                 "wasi:http/incoming-handler@0.2.0",
                 &["of wasi:http the host has types, outgoing-handler alone"],
             ),
-            ("wasi:config/store@0.2.0-rc.1", &["grant `config`"]),
             ("wasi:config/store@0.2.0-draft", &["0.2.0-draft is wanted", "0.2.0-rc.1 is offered"]),
             ("wasi:logging/logging", &["flowmonkey:jobs/log@0.1.0", "stderr"]),
             ("wasi_snapshot_preview1", &["WASI before 0.2", "wasm32-wasip2"]),
