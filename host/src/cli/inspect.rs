@@ -34,6 +34,26 @@ struct Report {
     problems: Vec<String>,
 }
 
+/// The groups in which imports are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Contract,
+    Wasi,
+    Granted,
+    Missing,
+}
+
+impl Kind {
+    fn of(supply: &Supply) -> Self {
+        match supply {
+            Supply::Contract => Kind::Contract,
+            Supply::Wasi => Kind::Wasi,
+            Supply::Granted(_) => Kind::Granted,
+            Supply::Nobody => Kind::Missing,
+        }
+    }
+}
+
 pub(super) fn run(args: &InspectArgs, json: bool) -> anyhow::Result<Exit> {
     let report = report(&args.file)?;
     if json {
@@ -70,17 +90,15 @@ fn report(path: &Path) -> anyhow::Result<Report> {
 }
 
 impl Report {
-    fn supplied(&self, wanted: impl Fn(&Supply) -> bool) -> Vec<(&str, Supply)> {
-        let supplies = self.inspection.supplies();
-        supplies.filter(|(_, supply)| wanted(supply)).collect()
+    fn supplied(&self, wanted: Kind) -> Vec<(&str, Supply)> {
+        self.inspection.supplies().filter(|(_, supply)| Kind::of(supply) == wanted).collect()
     }
 
     fn json(&self) -> Value {
         let found = &self.inspection;
-        let names = |wanted: &dyn Fn(&Supply) -> bool| -> Vec<&str> {
-            self.supplied(wanted).into_iter().map(|(name, _)| name).collect()
-        };
-        let granted = self.supplied(|supply| matches!(supply, Supply::Granted(_)));
+        let names =
+            |wanted| -> Vec<&str> { self.supplied(wanted).into_iter().map(|(name, _)| name).collect() };
+        let granted = self.supplied(Kind::Granted);
         let granted = granted.into_iter().filter_map(|(import, supply)| match supply {
             Supply::Granted(grant) => {
                 Some(json!({"import": import, "grant": grant.name(), "manifest": grant.example()}))
@@ -108,10 +126,10 @@ impl Report {
             "exports": found.exports.kept,
             "exports_more": found.exports.more,
             "imports": {
-                "contract": names(&|supply| *supply == Supply::Contract),
-                "wasi": names(&|supply| *supply == Supply::Wasi),
+                "contract": names(Kind::Contract),
+                "wasi": names(Kind::Wasi),
                 "granted": granted.collect::<Vec<_>>(),
-                "missing": names(&|supply| *supply == Supply::Nobody),
+                "missing": names(Kind::Missing),
             },
             "imports_more": found.imports.more,
             "producers": producers.collect::<Vec<_>>(),
@@ -169,7 +187,7 @@ impl Report {
             let (modules, functions) =
                 (counted(found.modules, "core module"), counted(found.functions, "function"));
             add("code", Some(format!("{modules}, {functions}{largest}")));
-            add("memories", sizes(&found.memories, |pages| size_of_pages(pages)));
+            add("memories", sizes(&found.memories, size_of_pages));
             add("tables", sizes(&found.tables, |elements| counted(elements, "element")));
             let custom = found.custom;
             let debug = (custom.debug > DEBUG_BYTES_LARGE).then_some(
@@ -194,13 +212,12 @@ impl Report {
         if self.inspection.format != Format::Component {
             return names(text, "imports from", &self.inspection.imports);
         }
-        let kinds: [(&str, &dyn Fn(&Supply) -> bool); 4] = [
-            ("imports of the contract", &|supply| *supply == Supply::Contract),
-            ("imports of WASI, harmless here", &|supply| *supply == Supply::Wasi),
-            ("imports that need a grant: in handler.toml, below [grants]", &|supply| {
-                matches!(supply, Supply::Granted(_))
-            }),
-            ("imports that this host does not have", &|supply| *supply == Supply::Nobody),
+        let granted = "imports that need a grant: in handler.toml, below [grants]";
+        let kinds = [
+            ("imports of the contract", Kind::Contract),
+            ("imports of WASI, harmless here", Kind::Wasi),
+            (granted, Kind::Granted),
+            ("imports that this host does not have", Kind::Missing),
         ];
         for (title, wanted) in kinds {
             let supplied = self.supplied(wanted);

@@ -38,7 +38,9 @@ pub(super) fn scan(section: &[u8], offset: usize) -> Result<Held> {
         let outermost = begun.len() == 1;
         let before = reader.clone();
         match if outermost { TYPE } else { reader.read_u8()? } {
-            CORE_TYPE => drop(reader.read::<CoreType<'_>>()?),
+            CORE_TYPE => {
+                reader.read::<CoreType<'_>>()?;
+            }
             TYPE => {
                 let mut ahead = reader.clone();
                 if NESTED.contains(&ahead.read_u8()?) {
@@ -52,7 +54,9 @@ pub(super) fn scan(section: &[u8], offset: usize) -> Result<Held> {
                     reader.read::<ComponentType<'_>>()?;
                 }
             }
-            ALIAS => drop(reader.read::<ComponentAlias<'_>>()?),
+            ALIAS => {
+                reader.read::<ComponentAlias<'_>>()?;
+            }
             IMPORT => held.count(reader.read::<ComponentImport<'_>>()?.ty),
             EXPORT => {
                 reader.read::<ComponentExternName<'_>>()?;
