@@ -1,6 +1,7 @@
 //! A server that is as good or bad as a case needs it.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -85,7 +86,10 @@ impl Server {
     }
 
     pub(crate) async fn until(&self, reached: impl FnMut(&Counts) -> bool) {
-        self.counts.clone().wait_for(reached).await.unwrap();
+        let mut counts = self.counts.clone();
+        // Far more than any case takes; one that would wait for ever says where.
+        let waited = tokio::time::timeout(Duration::from_secs(60), counts.wait_for(reached)).await;
+        assert!(waited.is_ok_and(|reached| reached.is_ok()), "still {:?}", self.counts.borrow());
     }
 }
 
