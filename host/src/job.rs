@@ -2,6 +2,7 @@
 
 mod error;
 mod json;
+mod keep;
 mod lifecycle;
 mod new_job;
 mod outcome;
@@ -11,6 +12,7 @@ mod transition;
 
 pub use error::{ErrorCode, JobError, MESSAGE_BYTES_MAX};
 pub use json::{INPUT_BYTES_MAX, JSON_DEPTH_MAX, JsonError, JsonText};
+pub use keep::Keep;
 pub use lifecycle::{Event, State, Waits, next};
 pub(crate) use new_job::check_name;
 pub use new_job::{InvalidJob, MAX_ATTEMPTS_DEFAULT, NewJob, START_MS_MAX, Start, Unique, UniqueScope};

@@ -1,5 +1,5 @@
-//! Finds jobs whose runner fell silent, and gives them back or fails them; deletes finished jobs when
-//! their time is over.
+//! Finds jobs whose runner fell silent, and gives them back or fails them; deletes finished jobs and
+//! idempotency keys when their time is over.
 
 use crate::job::{ErrorCode, Status};
 use crate::store::{Retention, SharedStore, StoreError};
@@ -106,20 +106,38 @@ async fn purge(
     settings: &ReaperSettings,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
-    if settings.retention.is_for_good() {
-        return Ok(());
-    }
-    let mut purged = 0;
     let end = Instant::now() + settings.check_interval;
-    while !*stopped.borrow() && Instant::now() < end {
-        let batch = store.purge(&settings.retention, settings.batch_size).await?;
-        purged += batch;
-        if batch < u64::from(settings.batch_size) {
+    let (batch_size, retention) = (settings.batch_size, &settings.retention);
+    let goes_on = || !*stopped.borrow() && Instant::now() < end;
+    if !retention.is_for_good() {
+        let purged = until_few(batch_size, goes_on, || store.purge(retention, batch_size)).await?;
+        if purged > 0 {
+            telemetry::purged(purged);
+        }
+    }
+    let forgotten = until_few(batch_size, goes_on, || store.forget_expired(batch_size)).await?;
+    if forgotten > 0 {
+        telemetry::forgotten(forgotten);
+    }
+    Ok(())
+}
+
+/// Repeats until a batch is not full; returns how many there were in all.
+async fn until_few<F>(
+    batch_size: u32,
+    goes_on: impl Fn() -> bool,
+    delete: impl Fn() -> F,
+) -> Result<u64, StoreError>
+where
+    F: Future<Output = Result<u64, StoreError>>,
+{
+    let mut deleted = 0;
+    while goes_on() {
+        let batch = delete().await?;
+        deleted += batch;
+        if batch < u64::from(batch_size) {
             break;
         }
     }
-    if purged > 0 {
-        telemetry::purged(purged);
-    }
-    Ok(())
+    Ok(deleted)
 }

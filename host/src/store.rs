@@ -4,6 +4,7 @@
 //! stored. One file a statement: `postgres/*.sql`, `sqlite/*.sql`.
 
 mod create;
+mod effect;
 mod error;
 mod execution;
 mod model;
@@ -14,6 +15,7 @@ mod row;
 mod schedule;
 pub mod sqlite;
 
+pub use effect::{EffectFault, EffectStore};
 pub use error::StoreError;
 pub use execution::{CONTEXT_BYTES_MAX, CONTEXT_KEYS_MAX, ContextFault, Execution, ExecutionStore};
 pub use model::{
@@ -32,8 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything a store does, for those who hold one: `Arc<dyn Store>`.
-pub trait Store: JobStore + LeaseStore + GuestStore + ExecutionStore + ScheduleStore {}
-impl<T: JobStore + LeaseStore + GuestStore + ExecutionStore + ScheduleStore> Store for T {}
+pub trait Store: JobStore + LeaseStore + GuestStore + EffectStore + ExecutionStore + ScheduleStore {}
+impl<T: JobStore + LeaseStore + GuestStore + EffectStore + ExecutionStore + ScheduleStore> Store for T {}
 
 /// A store shared by the parts of one process.
 pub type SharedStore = Arc<dyn Store>;
@@ -123,6 +125,10 @@ pub trait LeaseStore: Send + Sync + 'static {
     /// Jobs of an execution that lives, and those that hold a unique key for a time, stay. Returns how many.
     async fn purge(&self, retention: &Retention, limit: u32) -> Result<u64, StoreError>;
 
+    /// Deletes up to `limit` idempotency keys whose time is over, those first whose time ended first. Returns
+    /// how many.
+    async fn forget_expired(&self, limit: u32) -> Result<u64, StoreError>;
+
     /// Says that a runner lives and which handlers it has.
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError>;
 
@@ -130,7 +136,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     async fn withdraw(&self, runner_id: &str) -> Result<(), StoreError>;
 }
 
-/// What a running attempt may do. All methods fail with [`StoreError::LeaseLost`] once the job
+/// What a running attempt may do; beyond its own job, see [`EffectStore`]. All methods fail with [`StoreError::LeaseLost`] once the job
 /// belongs to another attempt, or to none.
 #[async_trait]
 pub trait GuestStore: Send + Sync + 'static {

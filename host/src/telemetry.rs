@@ -134,6 +134,11 @@ pub(crate) fn purged(jobs: u64) {
     info!(target: REAPER, jobs, "old jobs deleted");
 }
 
+/// Idempotency keys were deleted, since their time is over.
+pub(crate) fn forgotten(keys: u64) {
+    info!(target: REAPER, keys, "expired idempotency keys deleted");
+}
+
 /// A schedule's slots created jobs.
 pub(crate) fn fired(schedule: &str, jobs: usize, dropped: usize) {
     info!(target: SCHEDULER, schedule, jobs, dropped, "schedule fired");

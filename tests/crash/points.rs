@@ -18,7 +18,7 @@ use moment::Point;
 use process::Hit;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use world::{CHANGED_EXECUTION, Kind, SCHEDULE, WAITING_EXECUTION, World};
+use world::{CHANGED_EXECUTION, CHILD_KEY, EXPIRED_KEY, Kind, SCHEDULE, WAITING_EXECUTION, World};
 
 macro_rules! crash_points {
     ($($name:ident: $call:literal $nth:literal $moment:expr;)*) => {
@@ -87,6 +87,14 @@ crash_points! {
     after_a_context_value_is_set: "set_context" 1 After;
     before_a_context_value_is_deleted: "delete_context" 1 Before;
     after_a_context_value_is_deleted: "delete_context" 1 After;
+    before_a_child_is_created: "create_child" 1 Before;
+    throughout_a_childs_creation: "create_child" 1 During(1);
+    after_a_child_is_created: "create_child" 1 After;
+    before_a_key_is_recorded: "record_idempotency" 1 Before;
+    throughout_a_keys_recording: "record_idempotency" 1 During(1);
+    after_a_key_is_recorded: "record_idempotency" 1 After;
+    before_expired_keys_are_forgotten: "forget_expired" 1 Before;
+    after_expired_keys_are_forgotten: "forget_expired" 1 After;
     before_a_schedule_fires: "fire" 1 Before;
     throughout_a_schedules_firing: "fire" 1 During(1);
     after_a_schedule_fires: "fire" 1 After;
@@ -155,6 +163,7 @@ async fn check_death(f: &Fixture, world: &World, point: &Point, hit: &Hit, at_de
             !stalled.history.is_empty()
         }
         "purge" => !count(&format!("fm_jobs where id = '{}'", world.old)).await,
+        "forget_expired" => !count(&format!("fm_idempotency where key = '{EXPIRED_KEY}'")).await,
         "fire" => count(&format!("fm_jobs where schedule = '{SCHEDULE}'")).await,
         _ => {
             assert!(!hit.leases.is_empty(), "{}: the call names no lease", point.call);
@@ -190,6 +199,14 @@ async fn guests_write_stands(f: &Fixture, call: &str, wrote: &Value, job: &Job) 
         "progress" => job.progress.as_ref().is_some_and(|progress| json!(progress.message) == *wrote),
         "set_context" => context().await.get(key) == Some(&wrote[1]),
         "delete_context" => context().await.get(key).is_none(),
+        "create_child" => {
+            f.number(&format!("select count(*) from fm_jobs where unique_key = '{key}'")).await > 0
+        }
+        "record_idempotency" => {
+            let value = f.text(&format!("select max(value) from fm_idempotency where key = '{key}'")).await;
+            let value = value.map(|value| serde_json::from_str::<Value>(&value).unwrap());
+            value.as_ref() == Some(&wrote[1])
+        }
         other => panic!("say how to see that {other} stands"),
     }
 }
@@ -206,12 +223,14 @@ async fn check_surroundings(f: &Fixture) {
     };
     assert_eq!(context(WAITING_EXECUTION).await["mail"]["sent"], true, "it has the step's result");
     assert_eq!(context(CHANGED_EXECUTION).await["k"], 2);
+    let children = format!("select count(*) from fm_jobs where unique_key = '{CHILD_KEY}'");
+    assert_eq!(f.number(&children).await, 1, "a parent that runs again creates no second child");
     let left = format!("select count(*) from fm_runners where id <> '{}'", fleet::FIRST);
     assert_eq!(f.number(&left).await, 0, "the second one withdrew");
 }
 
 /// What writes nothing, or nothing that a crash could part.
-const READ: [&str; 15] = [
+const READ: [&str; 16] = [
     "get",
     "list",
     "find_stalled",
@@ -221,6 +240,7 @@ const READ: [&str; 15] = [
     "lease_states",
     "context_value",
     "context_keys",
+    "look_up_idempotency",
     "execution",
     "by_execution",
     "now",
@@ -236,7 +256,7 @@ fn every_call_that_writes_has_its_crash_points() {
         let path = format!("{}/../host/src/store{file}.rs", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).unwrap()
     };
-    let text = ["", "/execution", "/schedule"].map(source).concat();
+    let text = ["", "/effect", "/execution", "/schedule"].map(source).concat();
     let methods = text.lines().filter_map(|line| line.strip_prefix("    async fn "));
     let methods: BTreeSet<&str> = methods.map(|line| line.split('(').next().unwrap()).collect();
     let read = BTreeSet::from(READ);

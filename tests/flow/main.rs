@@ -3,6 +3,7 @@
 
 mod cancel;
 mod drain;
+mod effects;
 mod events;
 mod executions;
 mod fairness;

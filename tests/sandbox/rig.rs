@@ -1,6 +1,6 @@
 //! A sandbox, a host that remembers what guests did, and short ways to run one attempt.
 
-use flowmonkey_jobs::job::{JobError, JsonText, Outcome, Progress, Report};
+use flowmonkey_jobs::job::{JobError, JsonText, Keep, NewJob, Outcome, Progress, Report};
 use flowmonkey_jobs::sandbox::{
     AttemptContext, AttemptHost, Compilation, ConfigValues, Control, Grants, HostFault, JobFacts, Limits,
     LogLevel, Prepared, Sandbox, SandboxConfig,
@@ -8,6 +8,7 @@ use flowmonkey_jobs::sandbox::{
 use flowmonkey_tests::guests;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -60,21 +61,31 @@ pub(crate) type Line = (LogLevel, String, Vec<(String, String)>);
 pub(crate) struct Memory {
     pub(crate) saved: Mutex<BTreeMap<String, JsonText>>,
     pub(crate) context: Mutex<BTreeMap<String, JsonText>>,
+    pub(crate) enqueued: Mutex<Vec<NewJob>>,
+    pub(crate) remembered: Mutex<BTreeMap<String, (JsonText, Keep)>>,
     pub(crate) reports: Mutex<Vec<Progress>>,
     pub(crate) lines: Mutex<Vec<Line>>,
+    /// How many calls would have reached a database.
+    pub(crate) calls: AtomicUsize,
     /// What every write answers instead of writing.
     pub(crate) fault: Option<HostFault>,
 }
 
 impl Memory {
+    fn count(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a write, and fails it if all shall fail.
+    fn write(&self) -> Result<(), HostFault> {
+        self.count();
+        self.fault.clone().map_or(Ok(()), Err)
+    }
+
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, JsonText>)) -> Result<(), HostFault> {
-        match &self.fault {
-            Some(fault) => Err(fault.clone()),
-            None => {
-                change(&mut self.saved.lock().unwrap());
-                Ok(())
-            }
-        }
+        self.write()?;
+        change(&mut self.saved.lock().unwrap());
+        Ok(())
     }
 
     pub(crate) fn text(&self) -> Vec<String> {
@@ -94,20 +105,39 @@ impl AttemptHost for Memory {
         self.change(BTreeMap::clear)
     }
     async fn context_value(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
+        self.count();
         Ok(self.context.lock().unwrap().get(key).cloned())
     }
     async fn context_keys(&self) -> Result<Vec<String>, HostFault> {
+        self.count();
         Ok(self.context.lock().unwrap().keys().cloned().collect())
     }
     async fn set_context(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
-        if let Some(fault) = &self.fault {
-            return Err(fault.clone());
-        }
+        self.write()?;
         self.context.lock().unwrap().insert(key.to_owned(), value.clone());
         Ok(())
     }
     async fn delete_context(&self, key: &str) -> Result<(), HostFault> {
+        self.write()?;
         self.context.lock().unwrap().remove(key);
+        Ok(())
+    }
+    async fn enqueue(&self, job: NewJob, pending_max: u32) -> Result<String, HostFault> {
+        self.write()?;
+        let mut enqueued = self.enqueued.lock().unwrap();
+        if enqueued.len() >= pending_max as usize {
+            return Err(HostFault::LimitExceeded(format!("{pending_max} pending jobs")));
+        }
+        enqueued.push(job);
+        Ok(format!("child-{}", enqueued.len()))
+    }
+    async fn look_up_idempotency(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
+        self.count();
+        Ok(self.remembered.lock().unwrap().get(key).map(|(value, _)| value.clone()))
+    }
+    async fn record_idempotency(&self, key: &str, value: &JsonText, keep: Keep) -> Result<(), HostFault> {
+        self.write()?;
+        self.remembered.lock().unwrap().insert(key.to_owned(), (value.clone(), keep));
         Ok(())
     }
     fn progress(&self, progress: Progress) {

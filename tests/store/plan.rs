@@ -43,6 +43,8 @@ async fn the_busy_statements_read_an_index() {
         ),
         ("reap.sql", "(bigint, bigint, text, int)", "(1000, 100, '{}', 32)", "fm_jobs_heartbeat"),
         ("find_stalled.sql", "(bigint, bigint)", "(1000, 100)", "fm_jobs_heartbeat"),
+        ("count_pending.sql", "(text, bigint)", "('handler-1', 10)", "fm_jobs_due"),
+        ("look_up_idempotency.sql", "(text, text, text)", "('1', 'a', 'k')", "fm_idempotency_pkey"),
         ("heartbeat.sql", "(text[], text[])", "('{1,2,3}', '{a,b,c}')", "fm_jobs_pkey"),
     ];
     for (file, parameters, arguments, index) in table {

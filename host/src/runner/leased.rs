@@ -1,7 +1,9 @@
+mod fault;
+
 use super::Shared;
-use crate::job::{JsonText, Lease, Progress};
+use crate::job::{JsonText, Keep, Lease, NewJob, Progress};
 use crate::sandbox::{AttemptHost, Control, Directive, HostFault, LogLevel};
-use crate::store::{Claimed, ContextFault, SharedStore, StoreError};
+use crate::store::{Claimed, SharedStore, StoreError};
 use crate::telemetry::{self, AttemptName, EventKind, Events};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,24 +65,14 @@ impl LeasedHost {
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
-        E: Into<ContextFault> + Send + 'static,
+        E: Into<HostFault> + Send + 'static,
     {
         let call = AbortOnDrop(self.runtime.spawn(call(self.store.clone(), self.lease.clone())));
-        let result = match call.join().await {
-            Ok(result) => result.map_err(Into::into),
-            Err(why) => Err(ContextFault::Store(StoreError::Internal(why))),
-        };
-        result.map_err(|fault| match fault {
-            ContextFault::NoExecution => HostFault::Denied(fault.to_string()),
-            ContextFault::LimitExceeded(why) => HostFault::LimitExceeded(why),
-            ContextFault::Store(StoreError::LeaseLost) => {
-                self.control.tell(Directive::Cancel);
-                HostFault::LeaseLost
-            }
-            ContextFault::Store(StoreError::Unavailable(why)) => HostFault::Unavailable(why),
-            ContextFault::Store(StoreError::Invalid(why)) => HostFault::Invalid(why),
-            ContextFault::Store(StoreError::Schema(why) | StoreError::Internal(why)) => HostFault::Other(why),
-        })
+        let result = call.join().await.map_err(HostFault::Other)?.map_err(Into::into);
+        if matches!(result, Err(HostFault::LeaseLost)) {
+            self.control.tell(Directive::Cancel);
+        }
+        result
     }
 
     fn tell(&self, kind: EventKind) {
@@ -127,6 +119,28 @@ impl AttemptHost for LeasedHost {
     async fn delete_context(&self, key: &str) -> Result<(), HostFault> {
         let key = key.to_owned();
         self.call(|store, lease| async move { store.delete_context(&lease, &key).await }).await
+    }
+
+    async fn enqueue(&self, job: NewJob, pending_max: u32) -> Result<String, HostFault> {
+        let create =
+            |store: SharedStore, lease| async move { store.create_child(&lease, job, pending_max).await };
+        let created = self.call(create).await?;
+        let (job_id, handler) = (created.job.id, created.job.handler);
+        if created.is_new {
+            self.tell(EventKind::Enqueued { job_id: job_id.clone(), handler });
+        }
+        Ok(job_id)
+    }
+
+    async fn look_up_idempotency(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
+        let key = key.to_owned();
+        self.call(|store, lease| async move { store.look_up_idempotency(&lease, &key).await }).await
+    }
+
+    async fn record_idempotency(&self, key: &str, value: &JsonText, keep: Keep) -> Result<(), HostFault> {
+        let (key, value) = (key.to_owned(), value.clone());
+        self.call(|store, lease| async move { store.record_idempotency(&lease, &key, &value, keep).await })
+            .await
     }
 
     fn progress(&self, progress: Progress) {

@@ -1,6 +1,6 @@
 use super::bindings::JobHandlerPre;
 use super::bindings::exports::flowmonkey::jobs::handler as guest;
-use super::capability::{AttemptHost, Checkpoints, Lines, Network, Outgoing};
+use super::capability::{AttemptHost, Calls, Checkpoints, Lines, Network, Outgoing};
 use super::config_values::ConfigValues;
 use super::control::{Control, Interruption};
 use super::grants::Grants;
@@ -69,6 +69,7 @@ pub(super) struct AttemptState {
     pub(super) host: Arc<dyn AttemptHost>,
     pub(super) control: Control,
     pub(super) checkpoints: Checkpoints,
+    pub(super) calls: Calls,
     pub(super) lines: Arc<Lines>,
     stderr: Capture,
     outgoing: Outgoing,
@@ -106,6 +107,7 @@ impl AttemptState {
             facts,
             limiter: Limiter::new(&limits),
             checkpoints: Checkpoints::new(checkpoint.as_ref(), &limits),
+            calls: Calls::new(&limits),
             limits,
             grants,
             config,

@@ -1,15 +1,18 @@
 //! What a guest can call, one file an interface. A capability that needs the store goes through
 //! [`AttemptHost`].
 
+mod calls;
 mod checkpoint;
 mod config;
 mod context;
 mod control;
-mod denied;
 mod http;
+mod idempotency;
 mod job;
 mod log;
+mod queue;
 
+pub(super) use calls::Calls;
 pub(super) use checkpoint::Checkpoints;
 pub use http::{HttpConfig, Resolve};
 pub(super) use http::{Network, Outgoing};
@@ -19,7 +22,7 @@ pub use log::LogLevel;
 use super::attempt::AttemptState;
 use super::bindings::JobHandler;
 use super::bindings::flowmonkey::jobs::types::HostError;
-use crate::job::{JsonText, Progress};
+use crate::job::{JsonError, JsonText, Keep, NewJob, Progress};
 use async_trait::async_trait;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -57,6 +60,23 @@ pub trait AttemptHost: Send + Sync + 'static {
         Err(no_execution())
     }
 
+    /// Creates a job for another handler while that has fewer than `pending_max` pending, and returns its id
+    /// or that of the job which holds its unique key. A host without a queue leaves it as it is.
+    async fn enqueue(&self, _job: NewJob, _pending_max: u32) -> Result<String, HostFault> {
+        Err(HostFault::Denied("there is no queue where this handler runs".into()))
+    }
+
+    /// What the handler's jobs recorded under a key, if its time is not over. A host without such a memory
+    /// leaves this and the one below as they are.
+    async fn look_up_idempotency(&self, _key: &str) -> Result<Option<JsonText>, HostFault> {
+        Err(no_memory())
+    }
+
+    /// Records a value under a key. What stands there already stays, and is no fault if it is the same.
+    async fn record_idempotency(&self, _key: &str, _value: &JsonText, _keep: Keep) -> Result<(), HostFault> {
+        Err(no_memory())
+    }
+
     /// Notes how far the attempt is. May be called very often; must not wait.
     fn progress(&self, progress: Progress);
 
@@ -81,6 +101,17 @@ pub enum HostFault {
     Other(String),
 }
 
+impl HostFault {
+    /// Whether it may have been done all the same.
+    fn may_be_done(&self) -> bool {
+        matches!(self, HostFault::Unavailable(_) | HostFault::Other(_))
+    }
+}
+
+fn no_memory() -> HostFault {
+    HostFault::Denied("nothing is remembered between jobs where this handler runs".into())
+}
+
 fn no_execution() -> HostFault {
     HostFault::Denied("the job belongs to no execution".into())
 }
@@ -102,7 +133,7 @@ fn denied(grant: &str) -> HostError {
     HostError::Denied(format!("this handler has no grant `{grant}`"))
 }
 
-/// Keys of checkpoints and of the context are columns' and logs' affair as well.
+/// Keys of checkpoints, of the context and of idempotency are columns' and logs' affair as well.
 const KEY_BYTES_MAX: usize = 256;
 
 fn keyed(key: &str) -> Result<(), HostError> {
@@ -120,6 +151,14 @@ impl AttemptState {
             Err(HostError::Invalid(format!("it holds the secret `{key}`, which is never stored")))
         })
     }
+}
+
+/// A value that may be stored.
+fn limited(what: &str, value: &str, bytes_max: usize) -> Result<JsonText, HostError> {
+    JsonText::parse_limited(value, bytes_max).map_err(|error| match error {
+        JsonError::TooLarge { .. } => HostError::LimitExceeded(format!("the {what} has {error}")),
+        other => HostError::Invalid(other.to_string()),
+    })
 }
 
 /// Offers everything in the contract, and WASI 0.2 with nothing in it.

@@ -1,6 +1,7 @@
 //! The production store: Postgres 14 or newer.
 
 mod create;
+mod effects;
 mod executions;
 mod guest;
 mod jobs;

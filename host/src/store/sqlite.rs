@@ -2,6 +2,7 @@
 //! readers, other processes welcome.
 
 mod create;
+mod effects;
 mod executions;
 mod guest;
 mod jobs;

@@ -41,6 +41,13 @@ pub enum EventKind {
         /// Under this key; `None` when it cleared all.
         key: Option<String>,
     },
+    /// Its handler created a job.
+    Enqueued {
+        /// The new job.
+        job_id: String,
+        /// That job's handler.
+        handler: String,
+    },
     /// It ended well.
     Completed,
     /// It ended badly.

@@ -2,7 +2,7 @@
 
 use super::killer::Killer;
 use super::moment::Point;
-use super::world::{SCHEDULE, World};
+use super::world::{EXPIRED_KEY, SCHEDULE, World, YEAR_2096};
 use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
 use flowmonkey_jobs::job::{JsonText, RetryPolicy};
 use flowmonkey_jobs::reaper::{Reaper, ReaperSettings};
@@ -70,7 +70,12 @@ fn catalog() -> Arc<Catalog> {
     let settings = HandlerSettings {
         retry: RetryPolicy { base: Duration::from_millis(1), ..RetryPolicy::default() },
         limits: Limits { fuel: None, ..Limits::default() },
-        grants: Grants { context: true, ..Grants::default() },
+        grants: Grants {
+            context: true,
+            idempotency: true,
+            queue: ["email-send".to_owned()].into(),
+            ..Grants::default()
+        },
         ..HandlerSettings::default()
     };
     for name in ["email-send", "report-generate", "flaky", "probe"] {
@@ -88,7 +93,7 @@ pub(crate) fn payload() -> Value {
 /// report.
 pub(crate) async fn work_until(point: Point, store: SharedStore) {
     let killer: SharedStore = Arc::new(Killer::new(store.clone(), point));
-    let runs = !["fire", "purge", "reap"].contains(&point.call);
+    let runs = !["fire", "forget_expired", "purge", "reap"].contains(&point.call);
     let mut fleet = Some(Fleet::start(&killer, FIRST, runs.then(catalog)));
     let stops = ["record released", "withdraw"].contains(&point.call);
     loop {
@@ -146,5 +151,10 @@ async fn is_finished(f: &Fixture, world: &World) -> bool {
     assert_eq!(f.number(lost).await, 0, "a slot has passed without a job");
     let fired = is(&format!("is not null and schedule = '{SCHEDULE}'"));
     let kept = is(&format!("is not null and id = '{}'", world.old));
-    f.number(&is("<> 'completed'")).await == 0 && f.number(&fired).await > 0 && f.number(&kept).await == 0
+    let open = is(&format!("<> 'completed' and coalesce(run_at, 0) < {YEAR_2096}"));
+    let remembered = format!("select count(*) from fm_idempotency where key = '{EXPIRED_KEY}'");
+    f.number(&open).await == 0
+        && f.number(&remembered).await == 0
+        && f.number(&fired).await > 0
+        && f.number(&kept).await == 0
 }

@@ -2,11 +2,12 @@
 
 use super::moment::{Moment, Point};
 use async_trait::async_trait;
-use flowmonkey_jobs::job::{Job, JsonText, Lease, NewJob, Progress};
+use flowmonkey_jobs::job::{Job, JsonText, Keep, Lease, NewJob, Progress};
 use flowmonkey_jobs::store::{
-    Changed, Claim, ClaimRequest, ContextFault, Created, DueSchedules, Execution, ExecutionStore, Firing,
-    GuestStore, HandlerStats, JobStore, LeaseState, LeaseStore, ListFilter, NewSchedule, Notices, Reaped,
-    Recorded, Recording, Retention, RetryFilter, RunnerRow, Schedule, ScheduleStore, SharedStore, StoreError,
+    Changed, Claim, ClaimRequest, ContextFault, Created, DueSchedules, EffectFault, EffectStore, Execution,
+    ExecutionStore, Firing, GuestStore, HandlerStats, JobStore, LeaseState, LeaseStore, ListFilter,
+    NewSchedule, Notices, Reaped, Recorded, Recording, Retention, RetryFilter, RunnerRow, Schedule,
+    ScheduleStore, SharedStore, StoreError,
 };
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -192,6 +193,10 @@ impl LeaseStore for Killer {
         self.pass(Call::named("purge"), self.inner.purge(retention, limit)).await
     }
 
+    async fn forget_expired(&self, limit: u32) -> Result<u64, StoreError> {
+        self.pass(Call::named("forget_expired"), self.inner.forget_expired(limit)).await
+    }
+
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
         self.pass(Call::named("announce"), self.inner.announce(runner)).await
     }
@@ -239,6 +244,35 @@ impl GuestStore for Killer {
     async fn delete_context(&self, lease: &Lease, key: &str) -> Result<(), ContextFault> {
         let call = Call::leased("delete_context", [lease], json!([key]));
         self.pass(call, self.inner.delete_context(lease, key)).await
+    }
+}
+
+#[async_trait]
+impl EffectStore for Killer {
+    async fn create_child(
+        &self,
+        lease: &Lease,
+        job: NewJob,
+        pending_max: u32,
+    ) -> Result<Created, EffectFault> {
+        let key = job.unique.as_ref().map(|unique| unique.key.clone());
+        let call = Call::leased("create_child", [lease], json!([key]));
+        self.pass(call, self.inner.create_child(lease, job, pending_max)).await
+    }
+
+    async fn look_up_idempotency(&self, lease: &Lease, key: &str) -> Result<Option<JsonText>, EffectFault> {
+        self.inner.look_up_idempotency(lease, key).await
+    }
+
+    async fn record_idempotency(
+        &self,
+        lease: &Lease,
+        key: &str,
+        value: &JsonText,
+        keep: Keep,
+    ) -> Result<(), EffectFault> {
+        let call = Call::leased("record_idempotency", [lease], json!([key, parsed(value)]));
+        self.pass(call, self.inner.record_idempotency(lease, key, value, keep)).await
     }
 }
 

@@ -14,6 +14,11 @@ use std::time::Duration;
 pub(crate) const WAITING_EXECUTION: &str = "execution-that-waits";
 pub(crate) const CHANGED_EXECUTION: &str = "execution-with-context";
 pub(crate) const SCHEDULE: &str = "nightly";
+/// The unique key of the job that a job creates, which is due later than any test.
+pub(crate) const CHILD_KEY: &str = "child";
+pub(crate) const YEAR_2096: i64 = 4_000_000_000_000;
+/// What a handler remembered once, and is to be forgotten.
+pub(crate) const EXPIRED_KEY: &str = "expired";
 /// Who died before the test began.
 pub(crate) const EARLIER: &str = "earlier";
 const REPORT_LINES: usize = 2500;
@@ -34,6 +39,10 @@ pub(crate) enum Kind {
     Checkpoints,
     /// Changes its execution's context, to `{"k": 2}`.
     Context,
+    /// Creates a job.
+    Parent,
+    /// Remembers what it did, and looks it up.
+    Mindful,
 }
 
 /// What the database holds when a crash is about to come.
@@ -65,6 +74,11 @@ impl World {
         for (kind, job) in new_jobs(f).await {
             jobs.push((kind, create(f, job).await));
         }
+        f.execute(&format!(
+            "insert into fm_idempotency (handler, key, value, job_id, created_at, expires_at)
+            values ('probe', '{EXPIRED_KEY}', '1', 'j', 1, 2)"
+        ))
+        .await;
         schedule(f).await;
         World { jobs, stalled, old }
     }
@@ -120,6 +134,8 @@ async fn new_jobs(f: &Fixture) -> Vec<(Kind, NewJob)> {
     let checkpoints =
         json!([["save", "a", "1"], ["save", "b", "2"], ["delete", "a"], ["clear"], ["save", "c", "3"]]);
     let context = json!([["set", "k", "1"], ["delete", "k"], ["set", "k", "2"]]);
+    let child = json!([{"handler": "email-send", "key": CHILD_KEY, "at": YEAR_2096}]);
+    let memory = json!([["record", "k", "1"], ["lookup", "k"]]);
     let of = |execution: &str, step: &str, job| NewJob {
         execution_id: Some(execution.into()),
         step_id: Some(step.into()),
@@ -135,6 +151,8 @@ async fn new_jobs(f: &Fixture) -> Vec<(Kind, NewJob)> {
         (Kind::Waiting, probe(json!({"do": "wait-until-resumed"}))),
         (Kind::Checkpoints, probe(json!({"do": "checkpoints", "steps": checkpoints}))),
         (Kind::Context, context),
+        (Kind::Parent, probe(json!({"do": "queue", "steps": child}))),
+        (Kind::Mindful, probe(json!({"do": "idempotency", "steps": memory}))),
         (Kind::Mail, NewJob::new("email-send", mail())),
     ]
 }
@@ -210,6 +228,8 @@ pub(crate) fn check_end(kind: Kind, at_death: Option<&Job>, job: &Job) {
         Kind::Waiting => assert_eq!(result, fleet::payload()),
         Kind::Checkpoints => assert_eq!(checkpoint(job), json!({"c": 3})),
         Kind::Context => assert_eq!(result.as_array().unwrap().len(), 3),
+        Kind::Parent => assert!(result[0].is_string(), "{result}"),
+        Kind::Mindful => assert_eq!(result, json!(["recorded", "1"])),
     }
 }
 

@@ -13,7 +13,7 @@ use flowmonkey::jobs::{control, job, log};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
-use stores::{checkpoints, denied};
+use stores::{denied, steps};
 
 struct Probe;
 export!(Probe);
@@ -64,8 +64,12 @@ impl Guest for Probe {
             },
             "beat-slowly" => done(beat_slowly(number)),
             "wait-until-resumed" => wait_until_resumed(),
-            "checkpoints" => done(checkpoints(&input["steps"])),
-            "context" => done(stores::contexts(&input["steps"])),
+            interface @ ("checkpoints" | "context" | "idempotency") => {
+                done(steps(interface, &input["steps"]))
+            }
+            "queue" => enqueue(&input),
+            "storm" => done(stores::storm(input["of"].as_str().unwrap(), &input["step"], number)),
+            "fork" => done(stores::fork(&input)),
             "denied" => done(denied()),
             "authority" => done(authority::look()),
             "config" => done(config::read(&input["keys"], input["spell"] == json!(true))),
@@ -194,7 +198,17 @@ fn beat_until_told() -> Ended {
     Err(JobError::Cancelled)
 }
 
-/// `[["save", key, value], ["restore", key], …]`, and the answers in order.
+/// Enqueues; fails afterwards in the first so many attempts.
+fn enqueue(input: &Value) -> Ended {
+    let answers = steps("queue", &input["steps"]);
+    if u64::from(job::attempt()) <= input["failures"].as_u64().unwrap_or(0) {
+        let failure =
+            Failure { code: "LATER".into(), message: "enqueued, then failed".into(), details: None };
+        return Err(JobError::Retryable(Retry { failure, after_ms: Some(0) }));
+    }
+    done(answers)
+}
+
 /// Five pauses of so many milliseconds, with a sign of life after each.
 fn beat_slowly(ms: u64) -> Value {
     for _ in 0..5 {

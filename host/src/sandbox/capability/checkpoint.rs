@@ -1,4 +1,4 @@
-use crate::job::{JsonError, JsonText};
+use crate::job::JsonText;
 use crate::sandbox::attempt::AttemptState;
 use crate::sandbox::bindings::flowmonkey::jobs::checkpoint::Host;
 use crate::sandbox::bindings::flowmonkey::jobs::types::HostError;
@@ -37,12 +37,7 @@ impl Checkpoints {
 
     fn check(&self, key: &str, value: &str) -> std::result::Result<JsonText, HostError> {
         super::keyed(key)?;
-        let value = JsonText::parse_limited(value, self.value_bytes_max).map_err(|error| match error {
-            JsonError::TooLarge { .. } => {
-                HostError::LimitExceeded(format!("the checkpoint value has {error}"))
-            }
-            other => HostError::Invalid(other.to_string()),
-        })?;
+        let value = super::limited("checkpoint value", value, self.value_bytes_max)?;
         let bytes = self.bytes_with(key, &value);
         if bytes > self.bytes_max {
             let max = self.bytes_max;
@@ -55,17 +50,17 @@ impl Checkpoints {
 
 impl Host for AttemptState {
     async fn save(&mut self, key: String, value: String) -> Result<std::result::Result<(), HostError>> {
-        let checked = self.without_secret(&key).and_then(|()| self.without_secret(&value));
-        let value = match checked.and_then(|()| self.checkpoints.check(&key, &value)) {
-            Ok(value) => value,
-            Err(error) => return Ok(Err(error)),
+        let save = async {
+            self.without_secret(&key)?;
+            self.without_secret(&value)?;
+            let value = self.checkpoints.check(&key, &value)?;
+            self.store_call()?;
+            self.host.save_checkpoint(&key, &value).await?;
+            self.checkpoints.bytes = self.checkpoints.bytes_with(&key, &value);
+            self.checkpoints.values.insert(key, value);
+            Ok(())
         };
-        if let Err(fault) = self.host.save_checkpoint(&key, &value).await {
-            return Ok(Err(fault.into()));
-        }
-        self.checkpoints.bytes = self.checkpoints.bytes_with(&key, &value);
-        self.checkpoints.values.insert(key, value);
-        Ok(Ok(()))
+        Ok(save.await)
     }
 
     async fn restore(&mut self, key: String) -> Result<std::result::Result<Option<String>, HostError>> {
@@ -80,22 +75,26 @@ impl Host for AttemptState {
         if !self.checkpoints.values.contains_key(&key) {
             return Ok(Ok(()));
         }
-        if let Err(fault) = self.host.delete_checkpoint(&key).await {
-            return Ok(Err(fault.into()));
-        }
-        if let Some(value) = self.checkpoints.values.remove(&key) {
-            self.checkpoints.bytes -= key.len() + value.as_str().len();
-        }
-        Ok(Ok(()))
+        let delete = async {
+            self.store_call()?;
+            self.host.delete_checkpoint(&key).await?;
+            if let Some(value) = self.checkpoints.values.remove(&key) {
+                self.checkpoints.bytes -= key.len() + value.as_str().len();
+            }
+            Ok(())
+        };
+        Ok(delete.await)
     }
 
     async fn clear(&mut self) -> Result<std::result::Result<(), HostError>> {
-        if let Err(fault) = self.host.clear_checkpoints().await {
-            return Ok(Err(fault.into()));
-        }
-        self.checkpoints.values.clear();
-        self.checkpoints.bytes = 0;
-        Ok(Ok(()))
+        let clear = async {
+            self.store_call()?;
+            self.host.clear_checkpoints().await?;
+            self.checkpoints.values.clear();
+            self.checkpoints.bytes = 0;
+            Ok(())
+        };
+        Ok(clear.await)
     }
 }
 

@@ -50,7 +50,10 @@ impl PgStore {
     }
 }
 
-async fn create(connection: &mut PgConnection, mut creation: Creation) -> Result<Vec<Created>, StoreError> {
+pub(super) async fn create(
+    connection: &mut PgConnection,
+    mut creation: Creation,
+) -> Result<Vec<Created>, StoreError> {
     for _ in 0..ROUNDS_MAX {
         let open = creation.open();
         if open.is_empty() {
@@ -59,18 +62,27 @@ async fn create(connection: &mut PgConnection, mut creation: Creation) -> Result
         let rows: Vec<&NewRow> = open.iter().map(|place| &creation.rows[*place]).collect();
         let inserted = insert(&rows).fetch_all(&mut *connection).await?;
         creation.inserted(inserted.iter().map(row::job).collect::<Result<_, _>>()?);
-        let left = creation.open();
-        if left.is_empty() {
-            break;
-        }
-        let rows: Vec<&NewRow> = left.iter().map(|place| &creation.rows[*place]).collect();
-        let holders = holders(&rows).fetch_all(&mut *connection).await?;
-        for (place, holder) in left.into_iter().zip(holders) {
-            let is_held = holder.try_get::<Option<&str>, _>("id")?.is_some();
-            creation.held(place, is_held.then(|| row::job(&holder)).transpose()?);
-        }
+        find_holders(connection, &mut creation).await?;
     }
     creation.finish()
+}
+
+/// Finds who holds the keys of the rows that have no job yet.
+pub(super) async fn find_holders(
+    connection: &mut PgConnection,
+    creation: &mut Creation,
+) -> Result<(), StoreError> {
+    let open = creation.open();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<&NewRow> = open.iter().map(|place| &creation.rows[*place]).collect();
+    let holders = holders(&rows).fetch_all(connection).await?;
+    for (place, holder) in open.into_iter().zip(holders) {
+        let is_held = holder.try_get::<Option<&str>, _>("id")?.is_some();
+        creation.held(place, is_held.then(|| row::job(&holder)).transpose()?);
+    }
+    Ok(())
 }
 
 fn column<'a, T>(rows: &[&'a NewRow], pick: impl Fn(&'a NewRow) -> T) -> Vec<T> {

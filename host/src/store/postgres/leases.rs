@@ -109,6 +109,11 @@ impl LeaseStore for PgStore {
         Ok(purged)
     }
 
+    async fn forget_expired(&self, limit: u32) -> Result<u64, StoreError> {
+        let query = sqlx::query(sql::FORGET_EXPIRED).bind(i64::from(limit));
+        Ok(self.call(query.execute(&self.pool)).await?.rows_affected())
+    }
+
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
         let query = sqlx::query(sql::ANNOUNCE).bind(&runner.id).bind(to_json(&runner.handlers));
         self.call(query.execute(&self.pool)).await.map(drop)

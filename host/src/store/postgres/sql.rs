@@ -4,6 +4,7 @@
 pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("jobs", include_str!("../../../../migrations/postgres/0001_jobs.sql")),
     ("life", include_str!("../../../../migrations/postgres/0002_life.sql")),
+    ("idempotency", include_str!("../../../../migrations/postgres/0003_idempotency.sql")),
 ];
 
 /// How many migrations the database has.
@@ -27,6 +28,7 @@ statements! {
     CLEAR_CHECKPOINTS = "clear_checkpoints.sql";
     CONTEXT_KEYS = "context_keys.sql";
     CONTEXT_VALUE = "context_value.sql";
+    COUNT_PENDING = "count_pending.sql";
     CREATE = "create.sql";
     DELETE_CHECKPOINT = "delete_checkpoint.sql";
     DELETE_CONTEXT = "delete_context.sql";
@@ -34,6 +36,7 @@ statements! {
     EXECUTION = "execution.sql";
     FIND_STALLED = "find_stalled.sql";
     FIRE = "fire.sql";
+    FORGET_EXPIRED = "forget_expired.sql";
     GET = "get.sql";
     HEARTBEAT = "heartbeat.sql";
     HOLDERS = "holders.sql";
@@ -42,6 +45,7 @@ statements! {
     LIST = "list.sql";
     LOCK_JOBS_OF_EXECUTION = "lock_jobs_of_execution.sql";
     LOCK_LEASE = "lock_lease.sql";
+    LOOK_UP_IDEMPOTENCY = "look_up_idempotency.sql";
     NOW = "now.sql";
     PAUSE_SCHEDULE = "pause_schedule.sql";
     PING = "ping.sql";
@@ -51,6 +55,7 @@ statements! {
     REAP = "reap.sql";
     RECORD = "record.sql";
     RECORDED = "recorded.sql";
+    RECORD_IDEMPOTENCY = "record_idempotency.sql";
     REMOVE_SCHEDULE = "remove_schedule.sql";
     RESUME = "resume.sql";
     RESUME_SCHEDULE = "resume_schedule.sql";

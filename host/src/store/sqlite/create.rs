@@ -44,7 +44,7 @@ impl SqliteStore {
     }
 }
 
-async fn create(
+pub(super) async fn create(
     connection: &mut SqliteConnection,
     mut creation: Creation,
 ) -> Result<Vec<Created>, StoreError> {
@@ -93,7 +93,10 @@ async fn insert(connection: &mut SqliteConnection, row: &NewRow) -> Result<Optio
     inserted.first().map(row::job).transpose()
 }
 
-async fn holder(connection: &mut SqliteConnection, row: &NewRow) -> Result<Option<Job>, StoreError> {
+pub(super) async fn holder(
+    connection: &mut SqliteConnection,
+    row: &NewRow,
+) -> Result<Option<Job>, StoreError> {
     let query =
         sqlx::query(sql::HOLDER).bind(&row.job.handler).bind(&row.unique_key).bind(row.unique_ms.is_some());
     query.fetch_optional(connection).await?.map(|found| row::job(&found)).transpose()

@@ -132,6 +132,15 @@ impl LeaseStore for SqliteStore {
         Ok(purged)
     }
 
+    async fn forget_expired(&self, limit: u32) -> Result<u64, StoreError> {
+        let expired = sqlx::query(sql::HAS_EXPIRED).fetch_one(&self.readers).await?;
+        if !expired.try_get::<bool, _>("expired")? {
+            return Ok(0);
+        }
+        let delete = sqlx::query(sql::FORGET_EXPIRED).bind(limit);
+        Ok(delete.execute(&self.writer).await?.rows_affected())
+    }
+
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
         let query = sqlx::query(sql::ANNOUNCE).bind(&runner.id).bind(to_json(&runner.handlers));
         Ok(query.execute(&self.writer).await.map(drop)?)

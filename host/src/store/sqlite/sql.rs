@@ -4,6 +4,7 @@
 pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("jobs", include_str!("../../../../migrations/sqlite/0001_jobs.sql")),
     ("life", include_str!("../../../../migrations/sqlite/0002_life.sql")),
+    ("idempotency", include_str!("../../../../migrations/sqlite/0003_idempotency.sql")),
 ];
 
 /// How many migrations the database has.
@@ -25,6 +26,7 @@ statements! {
     CANCEL_EXECUTION = "cancel_execution.sql";
     CHECKPOINT = "checkpoint.sql";
     CLAIM = "claim.sql";
+    COUNT_PENDING = "count_pending.sql";
     CREATE = "create.sql";
     DATA_VERSION = "data_version.sql";
     DELETE_JOBS = "delete_jobs.sql";
@@ -33,15 +35,19 @@ statements! {
     FAIL_EXECUTION = "fail_execution.sql";
     FIND_STALLED = "find_stalled.sql";
     FIRE = "fire.sql";
+    FORGET_EXPIRED = "forget_expired.sql";
     GET = "get.sql";
+    HAS_EXPIRED = "has_expired.sql";
     HEARTBEAT = "heartbeat.sql";
     HOLDER = "holder.sql";
     IS_DUE = "is_due.sql";
     IS_STALLED = "is_stalled.sql";
     KEYED = "keyed.sql";
-    LEASE_STATES = "lease_states.sql";
     LEASED_CONTEXT = "leased_context.sql";
+    LEASED_PARENT = "leased_parent.sql";
+    LEASE_STATES = "lease_states.sql";
     LIST = "list.sql";
+    LOOK_UP_IDEMPOTENCY = "look_up_idempotency.sql";
     MOVE_SCHEDULE = "move_schedule.sql";
     NOW = "now.sql";
     PAUSE_SCHEDULE = "pause_schedule.sql";
@@ -51,6 +57,7 @@ statements! {
     REAP = "reap.sql";
     RECORD = "record.sql";
     RECORDED = "recorded.sql";
+    RECORD_IDEMPOTENCY = "record_idempotency.sql";
     REMOVE_SCHEDULE = "remove_schedule.sql";
     REOPEN_EXECUTION = "reopen_execution.sql";
     RESUME = "resume.sql";
