@@ -1,21 +1,27 @@
 //! Renders a mail from a template. Shows how a handler reads its input, which failures are fatal
-//! because another attempt would meet them again, how it logs, and how it returns a result.
+//! because another attempt would meet them again, how it remembers what it has sent, and how it logs.
 //!
 //! ```json
 //! {
 //!   "to": "ada@example.com",
 //!   "subject": "Welcome, {{name}}",
 //!   "body": "Hello {{name}}, your plan is {{plan}}.",
-//!   "vars": {"name": "Ada", "plan": "free"}
+//!   "vars": {"name": "Ada", "plan": "free"},
+//!   "messageId": "welcome-17"
 //! }
 //! ```
+//!
+//! With a `messageId`, which takes the grant `idempotency`, no second mail of that id goes to the address.
+
+mod mail;
 
 use std::collections::BTreeMap;
 
 use exports::flowmonkey::jobs::handler::Guest;
-use flowmonkey::jobs::job;
 use flowmonkey::jobs::log::{Level, log};
-use flowmonkey::jobs::types::{Failure, JobError, Outcome};
+use flowmonkey::jobs::types::{Failure, HostError, JobError, Outcome};
+use flowmonkey::jobs::{idempotency, job};
+use mail::{is_address, render};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -25,12 +31,14 @@ struct EmailSend;
 export!(EmailSend);
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Input {
     to: String,
     subject: String,
     body: String,
     #[serde(default)]
     vars: BTreeMap<String, String>,
+    message_id: Option<String>,
 }
 
 impl Guest for EmailSend {
@@ -40,6 +48,12 @@ impl Guest for EmailSend {
         if !is_address(&input.to) {
             let message = format!("{:?} is not a mail address", input.to);
             return Err(fatal("BAD_ADDRESS", message));
+        }
+        let key = input.message_id.as_ref().map(|id| format!("email-{}-{id}", input.to));
+        if let Some(key) = &key
+            && idempotency::lookup(key).map_err(failed)?.is_some()
+        {
+            return Ok(Outcome::Success(Some(json!({ "alreadySent": true }).to_string())));
         }
         let subject = render(&input.subject, &input.vars)?;
         let body = render(&input.body, &input.vars)?;
@@ -51,6 +65,9 @@ impl Guest for EmailSend {
         let fields =
             [("to".to_string(), input.to.clone()), ("bodyBytes".to_string(), body.len().to_string())];
         log(Level::Info, "mail rendered", &fields);
+        if let Some(key) = &key {
+            idempotency::record(key, "true", None).map_err(failed)?;
+        }
 
         let result = json!({
             "sent": true,
@@ -63,31 +80,13 @@ impl Guest for EmailSend {
     }
 }
 
-/// Puts the value of each `{{name}}` in its place. Values are not searched for placeholders.
-fn render(template: &str, vars: &BTreeMap<String, String>) -> Result<String, JobError> {
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some((before, tail)) = rest.split_once("{{") {
-        let (name, after) = tail
-            .split_once("}}")
-            .ok_or_else(|| fatal("BAD_TEMPLATE", "a placeholder is not closed".to_string()))?;
-        let value = vars.get(name.trim()).ok_or_else(|| {
-            let message = format!("the placeholder {:?} has no value", name.trim());
-            fatal("MISSING_VARIABLE", message)
-        })?;
-        text.push_str(before);
-        text.push_str(value);
-        rest = after;
+/// What the host did not do now it may do later, but for what it will never do.
+fn failed(error: HostError) -> JobError {
+    let failure = Failure { code: "IDEMPOTENCY".to_string(), message: format!("{error:?}"), details: None };
+    match error {
+        HostError::Denied(_) | HostError::Invalid(_) => JobError::Fatal(failure),
+        _ => JobError::Other(failure),
     }
-    Ok(text + rest)
-}
-
-/// Catches slips, not every address that cannot exist: only the mail service knows those.
-fn is_address(text: &str) -> bool {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || c == '@';
-    text.split_once('@').is_some_and(|(user, domain)| {
-        !user.is_empty() && !user.contains(odd) && domain.contains('.') && !domain.contains(odd)
-    })
 }
 
 fn fatal(code: &str, message: String) -> JobError {
