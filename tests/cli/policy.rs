@@ -47,7 +47,7 @@ fn a_secret_is_neither_in_the_database_nor_in_the_log() {
         folder("[grants]\nconfig = ['token']", "[handlers.probe.config]\ntoken = { file = 'token' }");
     let mut runner = folder.spawn(&["run", "--handlers", "handlers", "--poll-interval", "50ms"]);
     runner.wait_for_log("runner started");
-    for by in ["log", "result", "error", "panic", "checkpoint"] {
+    for by in ["log", "result", "error", "panic", "checkpoints", "idempotency"] {
         run(&folder, json!({"do": "give-away", "key": "token", "by": by}));
     }
     runner.signal("TERM");

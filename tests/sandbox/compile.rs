@@ -6,6 +6,8 @@ mod children;
 mod code;
 mod lines;
 
+pub(crate) use bombs::{many_functions, one_huge_function};
+
 use flowmonkey_jobs::sandbox::{
     ChildCompiler, Compilation, Limits, LoadError, Prepared, Sandbox, SandboxConfig,
 };
@@ -60,7 +62,7 @@ impl Workshop {
     }
 }
 
-fn compiler(program: &Path) -> ChildCompiler {
+pub(crate) fn compiler(program: &Path) -> ChildCompiler {
     let at_once = NonZeroU32::new(2).unwrap();
     ChildCompiler { program: program.to_owned(), at_once, ..ChildCompiler::this_program().unwrap() }
 }

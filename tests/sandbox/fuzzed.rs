@@ -22,6 +22,12 @@ fn components() {
 }
 
 #[test]
+fn inspections() {
+    each("component", fuzzed::inspection);
+    each("inspection", fuzzed::inspection);
+}
+
+#[test]
 fn json() {
     each("json", fuzzed::json);
 }

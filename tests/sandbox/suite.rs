@@ -5,11 +5,12 @@ mod made;
 
 pub(crate) use made::instances;
 
-use crate::rig::{self, Memory, Run, ending, sandbox};
+use crate::rig::{self, Memory, Run, ending};
 use cases::{Case, Guest};
-use flowmonkey_jobs::sandbox::{Prepared, Sandbox};
-use flowmonkey_tests::guests;
+use flowmonkey_jobs::sandbox::{ChildCompiler, Compilation, Prepared, Sandbox, SandboxConfig};
+use flowmonkey_tests::{guests, program};
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -78,7 +79,15 @@ async fn the_whole_suite_in_one_process_beside_a_victim() {
     if !rig::is_alone("suite::the_whole_suite_in_one_process_beside_a_victim", "") {
         return;
     }
-    let sandbox = Arc::new(sandbox(4));
+    let cache = tempfile::tempdir().unwrap();
+    let compiler = ChildCompiler {
+        cache_folder: Some(cache.path().join("cache")),
+        ..crate::compile::compiler(&program::path())
+    };
+    let (four, two) = (NonZeroU32::new(4).unwrap(), NonZeroU32::new(2).unwrap());
+    let compilation = Compilation::Child(compiler);
+    let config = SandboxConfig { attempts_max: four, threads: two, ..SandboxConfig::new(compilation) };
+    let sandbox = Arc::new(Sandbox::new(&config).unwrap());
     let (stop, completed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let victim = tokio::spawn(be_the_victim(sandbox.clone(), stop.clone(), completed.clone()));
     let cases = cases::all();

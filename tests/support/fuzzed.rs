@@ -4,7 +4,7 @@
 use crate::alone::{Nowhere, attempt};
 use flowmonkey_jobs::catalog::{Policy, above_ceiling};
 use flowmonkey_jobs::job::JsonText;
-use flowmonkey_jobs::sandbox::{Compilation, Limits, OriginPattern, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Compilation, Limits, OriginPattern, Sandbox, SandboxConfig, inspect};
 use flowmonkey_jobs::scheduler::cron::{Cron, parse_zone};
 use flowmonkey_jobs::units::{Fuel, Size, Span};
 use std::sync::LazyLock;
@@ -35,6 +35,16 @@ pub fn component(bytes: &[u8]) {
             let report = runtime.block_on(sandbox.run(&prepared, context));
             assert!(report.usage.memory_bytes <= 4 << 20);
         }
+    }
+}
+
+/// What is said of a file without compiling it. Bytes that are no component are taken for the body of one.
+pub fn inspection(bytes: &[u8]) {
+    let whole = [b"\0asm\x0d\0\x01\0", bytes].concat();
+    for bytes in [bytes, &whole] {
+        let found = inspect(bytes);
+        let text = format!("{found:?}{:?}", found.verdict(bytes, &limits()));
+        assert!(text.len() < 4 << 20, "{} bytes about {} bytes", text.len(), bytes.len());
     }
 }
 

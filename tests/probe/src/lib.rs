@@ -114,10 +114,16 @@ fn give_away(input: &Value, secret: &str) -> Ended {
         })),
         "panic" => panic!("it is {secret}"),
         "wait" => Ok(Outcome::Wait(Wait { until: Wake::Signal(secret.into()), reason: Some(secret.into()) })),
-        "checkpoint" => {
-            done(checkpoints(&json!([["save", secret, "1"], ["save", "k", json!(secret).to_string()]])))
+        interface @ ("checkpoints" | "context" | "idempotency" | "queue") => {
+            let quoted = json!(secret).to_string();
+            let calls = match interface {
+                "checkpoints" => json!([["save", secret, "1"], ["save", "k", quoted]]),
+                "context" => json!([["set", secret, "1"], ["set", "k", quoted]]),
+                "idempotency" => json!([["record", secret, "1"], ["record", "k", quoted]]),
+                _ => json!([{"handler": "other", "input": quoted}, {"handler": "other", "key": secret}]),
+            };
+            done(steps(interface, &calls))
         }
-        "context" => done(stores::contexts(&json!([["set", "k", json!(secret).to_string()]]))),
         other => Err(fail("BAD_INPUT", other)),
     }
 }

@@ -10,7 +10,7 @@ const MIB: usize = 1024 * 1024;
 const RUN: &str = "(func (export \"run\") (param i32 i32) (result i32) (i32.const 1024))";
 
 /// One function whose values all stay alive to its end: far more work than its bytes suggest.
-pub(super) fn one_huge_function() -> Vec<u8> {
+pub(crate) fn one_huge_function() -> Vec<u8> {
     let steps: String = (0..200_000)
         .map(|at| {
             format!(
@@ -28,7 +28,7 @@ pub(super) fn one_huge_function() -> Vec<u8> {
 }
 
 /// Each is nothing; together they are too much.
-fn many_functions() -> Vec<u8> {
+pub(crate) fn many_functions() -> Vec<u8> {
     let step = "(i32.store (i32.mul (local.get 0) (i32.load (local.get 0))) (i32.const 3))".repeat(12);
     let functions = format!("(func (param i32) {step})").repeat(60_000);
     guests::handler(&format!("{RUN} {functions}"))

@@ -1,7 +1,9 @@
 //! The sandbox that these cases share, the names it can resolve and the authority it trusts.
 
 use crate::rig::{self, Memory, Run, result};
-use flowmonkey_jobs::sandbox::{Compilation, Grants, HttpConfig, Limits, Prepared, Resolve, Sandbox, SandboxConfig};
+use flowmonkey_jobs::sandbox::{
+    Compilation, Grants, HttpConfig, Limits, Prepared, Resolve, Sandbox, SandboxConfig,
+};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
@@ -69,8 +71,12 @@ static WORLD: LazyLock<(Sandbox, Prepared)> = LazyLock::new(|| {
     let http =
         HttpConfig { extra_roots_pem: Some(AUTHORITY.0.clone().into_bytes()), resolver: NAMES.clone() };
     let number = |n| NonZeroU32::new(n).unwrap();
-    let config =
-        SandboxConfig { attempts_max: number(110), threads: number(2), http, ..SandboxConfig::new(Compilation::InProcess) };
+    let config = SandboxConfig {
+        attempts_max: number(110),
+        threads: number(2),
+        http,
+        ..SandboxConfig::new(Compilation::InProcess)
+    };
     let sandbox = Sandbox::new(&config).unwrap();
     let probe = rig::prepare(&sandbox, "probe");
     (sandbox, probe)

@@ -54,7 +54,19 @@ fn ask(what: &str, n: u64) -> Guest {
 pub(crate) const ELSEWHERE: [&str; 3] = ["counter", "unprintable-name", "read-table"];
 
 pub(crate) fn all() -> Vec<Case> {
-    let groups = [computing(), memory(), structure(), traps(), border(), waiting(), output(), authority()];
+    let groups = [
+        computing(),
+        memory(),
+        structure(),
+        traps(),
+        border(),
+        waiting(),
+        output(),
+        authority(),
+        store(),
+        network(),
+        bombs(),
+    ];
     groups.into_iter().flatten().collect()
 }
 
@@ -243,6 +255,70 @@ fn output() -> Vec<Case> {
             .under(|limits| limits.checkpoint_value_bytes_max = 16 << 20),
         case("a checkpoint over its limit", large(2000), "completed", large(100))
             .under(|limits| limits.checkpoint_value_bytes_max = 1000),
+    ]
+}
+
+/// The database is the host's `Memory` here; what a storm may reach of it is in `storms`.
+fn store() -> Vec<Case> {
+    let all = || Grants {
+        context: true,
+        idempotency: true,
+        queue: ["digest-send".to_owned(), "probe".into()].into(),
+        ..Grants::default()
+    };
+    let storm = |of: &str, step: Value, n: u64| Probe(json!({"do": "storm", "of": of, "step": step, "n": n}));
+    let stormy = |name, of: &str, step: Value| {
+        let attack = storm(of, step.clone(), 2000);
+        let case = case(name, attack, "completed", storm(of, step, 2));
+        Case { grants: all(), ..case.under(|limits| limits.fuel = limits.fuel.map(|fuel| fuel * 20)) }
+    };
+    let fork = |n: u64| Probe(json!({"do": "fork", "n": n}));
+    let other = json!({"do": "queue", "steps": [{"handler": "somebody-else"}]});
+    let granted = json!({"do": "queue", "steps": [{"handler": "digest-send"}]});
+    vec![
+        stormy("a storm of checkpoints", "checkpoints", json!(["save", "k", "1"])),
+        stormy("a storm of context writes", "context", json!(["set", "k", "1"])),
+        stormy("a storm of lookups", "idempotency", json!(["lookup", "k"])),
+        stormy("a storm of records", "idempotency", json!(["record", "k", "1"])),
+        stormy("a storm of jobs", "queue", json!({"handler": "digest-send"})),
+        Case { grants: all(), ..case("a fork bomb", fork(2000), "completed", fork(2)) }
+            .under(|limits| limits.fuel = limits.fuel.map(|fuel| fuel * 20)),
+        Case {
+            grants: all(),
+            ..case("a job for a handler that is not granted", Probe(other), "completed", Probe(granted))
+        },
+    ]
+}
+
+/// Each is refused with an error that the guest reads. What a request meets once it is let through is in `http`.
+fn network() -> Vec<Case> {
+    let ask = |authority: &str| {
+        let request = json!({"scheme": "http", "authority": authority, "path": "/"});
+        Probe(json!({"do": "http", "requests": [request]}))
+    };
+    let to = |name, authority: &str, allowed: &str| {
+        let http = vec![allowed.parse().unwrap()];
+        let case = case(name, ask(authority), "completed", super::cases::ask("echo", 1));
+        Case { grants: Grants { http, ..Grants::default() }, ..case }
+    };
+    vec![
+        to("HTTP to a host that is not granted", "other.example", "http://api.example"),
+        to("HTTP to this machine", "127.0.0.1", "http://127.0.0.1"),
+        to("HTTP to the cloud's metadata", "169.254.169.254", "http://169.254.169.254"),
+        to("HTTP to a private address", "10.0.0.1", "http://10.0.0.1"),
+        to("HTTP with somebody else's name in front", "api.example@127.0.0.1", "http://api.example"),
+    ]
+}
+
+/// Compiled by a child, as everything here.
+fn bombs() -> Vec<Case> {
+    let quickly = |limits: &mut Limits| limits.compile_time_max = Duration::from_secs(1);
+    let (one, many) = (crate::compile::one_huge_function(), crate::compile::many_functions());
+    vec![
+        case("a compile bomb of one function", Made(one), "HANDLER_LOAD_FAILED", File("does-nothing"))
+            .under(quickly),
+        case("a compile bomb of many", Made(many), "HANDLER_LOAD_FAILED", File("does-nothing"))
+            .under(quickly),
     ]
 }
 

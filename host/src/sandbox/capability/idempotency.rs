@@ -32,6 +32,8 @@ impl Host for AttemptState {
         let record = async {
             self.may_use_idempotency()?;
             keyed(&key)?;
+            self.without_secret(&key)?;
+            self.without_secret(&value)?;
             let value = limited("idempotency value", &value, self.limits.idempotency_value_bytes_max)?;
             let keep = kept(ttl_ms)?;
             self.record_call()?;

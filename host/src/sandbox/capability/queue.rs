@@ -36,6 +36,8 @@ fn checked(request: Request, grants: &Grants) -> Result<NewJob, HostError> {
 impl Host for AttemptState {
     async fn enqueue(&mut self, request: Request) -> wasmtime::Result<Result<String, HostError>> {
         let enqueue = async {
+            self.without_secret(&request.input)?;
+            self.without_secret(request.unique_key.as_deref().unwrap_or_default())?;
             let job = checked(request, &self.grants)?;
             self.enqueue_call()?;
             let id = self.host.enqueue(job, self.limits.queue_pending_max).await;
