@@ -13,9 +13,9 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask demo          builds everything and shows jobs going through the sandbox
 cargo xtask test [ARGS]   sets up what the tests need and runs them all; ARGS go to `cargo test`
-cargo xtask bench NAME    measures: `attempt` (a sandboxed attempt against wasmtime alone), `limits` (what metering
-                          costs, and how soon a guest is stopped), `queue` (claim and record against raw
-                          SQL, and claims beside a backlog)
+cargo xtask bench NAME    measures: `attempt` (a sandboxed attempt against wasmtime alone), `compile` (in process, by a
+                          child, cached), `limits` (what metering costs, and how soon a guest is stopped),
+                          `queue` (claim and record against raw SQL, and claims beside a backlog)
 cargo xtask guests        builds the guest examples and puts them into target/handlers";
 
 /// What went wrong, for people.

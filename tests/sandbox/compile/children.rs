@@ -115,14 +115,18 @@ fn nothing_is_left_of_children() {
     });
 }
 
-/// A child of the child is in its group, and goes with it.
+/// A child of the child is in its group, and goes with it, however the child itself ends.
 #[test]
 fn what_a_child_started_ends_with_it() {
     let shop = Workshop::new();
-    let script = format!("sleep 1000 & echo $! > {}; echo foreign; wait", shop.path("pid").display());
-    compile(&shop.script(&script), &handler(1), &seconds(60)).unwrap_err();
-    let pid: i32 = std::fs::read_to_string(shop.path("pid")).unwrap().trim().parse().unwrap();
-    until_gone(pid);
+    for then in
+        ["echo foreign; wait", "echo foreign", "exit 1", "exec >&- 2>&-", "exec >&- 2>&-; kill -KILL $$"]
+    {
+        let pid = shop.path("pid");
+        let body = format!("sleep 1000 > /dev/null 2>&1 & echo $! > {}; {then}", pid.display());
+        compile(&shop.script(&body), &handler(1), &seconds(60)).unwrap_err();
+        until_gone(std::fs::read_to_string(pid).unwrap().trim().parse().unwrap());
+    }
 }
 
 /// Gone, or dead and only not yet collected by whoever inherited it.

@@ -5,7 +5,7 @@ use super::frame::{GREETING_BYTES, HEAD_BYTES, Kind};
 use super::talk::{DYING_MAX, End, Talk};
 use super::{Bounds, Key, MachineCode};
 use crate::sandbox::LoadError;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -38,7 +38,8 @@ pub(super) fn compile(
         component.len().saturating_mul(CODE_BYTES_PER_BYTE_MAX).saturating_add(CODE_BYTES_BASE);
     let mut talk = Talk::new(key.compatibility, code_bytes_max.min(bounds.memory_bytes_max));
     let mut running = Running::start(program, &orders).map_err(|error| unusable(error.to_string()))?;
-    let end = talk.talk(&mut running.0, component, deadline).map_err(|error| unusable(error.to_string()))?;
+    let end =
+        talk.talk(&mut running.child, component, deadline).map_err(|error| unusable(error.to_string()))?;
     match end {
         End::Answer(Kind::Code) => {
             talk.arrived.drain(..HEAD_BYTES);
@@ -69,36 +70,50 @@ pub(super) fn compile(
 const REMEDY: &str = "its main must begin with flowmonkey_jobs::sandbox::compile_if_asked()";
 
 /// A child, and whatever it may have started itself: killed and reaped when this is dropped.
-struct Running(Child);
+struct Running {
+    child: Child,
+    reaped: bool,
+}
 
 impl Running {
     fn start(program: &Path, orders: &Orders) -> std::io::Result<Self> {
         let mut command = Command::new(program);
         command.args(orders.arguments()).env_clear().current_dir("/").process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Ok(Running(command.spawn()?))
+        Ok(Running { child: command.spawn()?, reaped: false })
     }
 
     /// How it ended, if it does: it has closed all its lines.
     fn status(&mut self) -> Option<ExitStatus> {
         let deadline = Instant::now() + DYING_MAX;
-        loop {
-            match self.0.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
-                _ => return None,
+        // Only looks: once it is reaped, its number is anybody's.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        while let Ok(None) = waitid(WaitId::Pid(self.pid()?), look) {
+            if Instant::now() >= deadline {
+                return None;
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
+        self.end()
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Kills the whole group, also what a child left behind that has ended by itself.
+    fn end(&mut self) -> Option<ExitStatus> {
+        if let (false, Some(group)) = (self.reaped, self.pid()) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        self.reaped = true;
+        self.child.wait().ok()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Only while it is not reaped: until then no other process can have its number.
-        if let (Ok(None), Some(group)) = (self.0.try_wait(), Pid::from_raw(self.0.id().cast_signed())) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.0.wait();
+        self.end();
     }
 }
 
