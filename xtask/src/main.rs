@@ -16,6 +16,7 @@ cargo xtask test [ARGS]   sets up what the tests need and runs them all; ARGS go
 cargo xtask bench NAME    measures: `attempt` (a sandboxed attempt against wasmtime alone), `compile` (in process, by a
                           child, cached), `limits` (what metering costs, and how soon a guest is stopped),
                           `queue` (claim and record against raw SQL, and claims beside a backlog)
+cargo xtask fuzz [SECONDS] fuzzes each target for so long [600]; needs cargo-fuzz
 cargo xtask guests        builds the guest examples and puts them into target/handlers";
 
 /// What went wrong, for people.
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         (Some("demo"), true) => demo::demo(),
         (Some("test"), _) => suites::test(&rest),
         (Some("bench"), false) => suites::bench(&rest[0], &rest[1..]),
+        (Some("fuzz"), _) => suites::fuzz(rest.first().map_or("600", String::as_str)),
         (Some("guests"), true) => guests::build().map(|folder| println!("{}", folder.display())),
         _ => {
             eprintln!("{USAGE}");

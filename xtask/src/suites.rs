@@ -34,3 +34,26 @@ pub(crate) fn bench(name: &str, arguments: &[String]) -> Result<()> {
         .env("DATABASE_URL", postgres.url());
     shell::run(&mut bench)
 }
+
+/// Fuzzes each target in turn, from its seeds, for so many seconds. What it finds lies in
+/// `tests/fuzz/artifacts`, to become a seed.
+pub(crate) fn fuzz(seconds: &str) -> Result<()> {
+    let folder = shell::root().join("tests/fuzz");
+    let targets = std::fs::read_dir(folder.join("targets")).map_err(|error| error.to_string())?;
+    for target in targets {
+        let path = target.map_err(|error| error.to_string())?.path();
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // What it learns is kept apart from the seeds, which are committed.
+        let corpus = folder.join("target/corpus").join(&name);
+        std::fs::create_dir_all(&corpus).map_err(|error| format!("{}: {error}", corpus.display()))?;
+        let mut fuzz = shell::cargo();
+        fuzz.current_dir(&folder)
+            // Coverage needs options of the compiler that are not stable; wasmtime handles its own signals.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .args(["fuzz", "run", "--fuzz-dir", ".", "--sanitizer", "none", &name])
+            .args([corpus, folder.join("seeds").join(&name)])
+            .args(["--", &format!("-max_total_time={seconds}"), "-rss_limit_mb=4096", "-timeout=60"]);
+        shell::run(&mut fuzz)?;
+    }
+    Ok(())
+}
