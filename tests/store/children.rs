@@ -93,8 +93,9 @@ async fn the_end_of_a_child_leaves_the_step_alone(f: Fixture) {
     waiting_execution(&f, "e", "s").await;
     let lease = running_of(&f, "e", "s").await;
     let before = execution_row(&f, "e").await;
+    let asked = NewJob { execution_id: Some("e".into()), step_id: Some("s".into()), ..child() };
     for end in [Transition::Complete(Some(json("\"child\""))), Transition::Fail(error("CHILD"))] {
-        create(&f, &lease, child()).await;
+        create(&f, &lease, asked.clone()).await;
         record(&f, &claim_child(&f).await, end).await;
         assert_eq!(execution_row(&f, "e").await, before);
     }
