@@ -5,7 +5,7 @@ use flowmonkey_jobs::catalog::{HandlerSettings, Policy, WrittenHandlerPolicy, Wr
 use flowmonkey_jobs::job::RetryPolicy;
 use flowmonkey_jobs::reaper::ReaperSettings;
 use flowmonkey_jobs::runner::RunnerSettings;
-use flowmonkey_jobs::sandbox::{Allowance, ChildCompiler, Compilation, SandboxConfig};
+use flowmonkey_jobs::sandbox::{Allowance, ChildCompiler, Compilation, HttpConfig, SandboxConfig};
 use flowmonkey_jobs::store::Retention;
 use flowmonkey_jobs::units::{Fuel, Size, Span};
 use std::collections::BTreeMap;
@@ -82,6 +82,9 @@ pub(crate) struct RawSettings {
     /// [default: flowmonkey in the user's cache folder]
     #[arg(long, value_name = "FOLDER", env = "FLOWMONKEY_CACHE_FOLDER")]
     pub(crate) cache_folder: Option<PathBuf>,
+    /// Certificates in PEM form that handlers' requests trust beside the public authorities'
+    #[arg(long, value_name = "FILE", env = "FLOWMONKEY_HTTP_CA_FILE")]
+    pub(crate) http_ca_file: Option<PathBuf>,
     /// `[limits]`: what a handler gets that says nothing. Flags win.
     #[arg(skip)]
     pub(crate) limits: WrittenLimits,
@@ -141,6 +144,7 @@ impl RawSettings {
             allow: self.allow.or(below.allow),
             handlers: if self.handlers.is_empty() { below.handlers } else { self.handlers },
             cache_folder: self.cache_folder.or(below.cache_folder),
+            http_ca_file: self.http_ca_file.or(below.http_ca_file),
         }
     }
 
@@ -210,6 +214,10 @@ impl TryFrom<RawSettings> for Settings {
             ..reaper
         };
         let ceiling = policy.highest_ceiling();
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| format!("http-ca-file: {}: {error}", path.display()))
+        };
+        let extra_roots_pem = raw.http_ca_file.as_ref().map(read).transpose()?;
         let compiler = ChildCompiler::this_program()
             .map_err(|error| format!("this program, which compiles handlers, cannot be found: {error}"))?;
         let compiler =
@@ -218,6 +226,7 @@ impl TryFrom<RawSettings> for Settings {
             attempts_max: runner.max_concurrent,
             memory_bytes_ceiling: ceiling.memory_bytes_max,
             stack_bytes_ceiling: ceiling.stack_bytes_max,
+            http: HttpConfig { extra_roots_pem, ..HttpConfig::default() },
             ..SandboxConfig::new(Compilation::Child(compiler))
         };
         let settings = Settings { runner, reaper, policy, sandbox };

@@ -88,6 +88,7 @@ fn what_makes_no_sense_is_bad_input_that_names_the_key_and_no_secret() {
         ("[handlers.probe.config]\nkey = { env = 'FLOWMONKEY_NO_SUCH' }", "FLOWMONKEY_NO_SUCH is not set"),
         ("[handlers.probe.allow]\nhttp = ['*bad']", "is no host to allow"),
         ("[alow]\ncontext = true", "unknown field `alow`"),
+        ("http-ca-file = 'nowhere.pem'", "http-ca-file: nowhere.pem"),
     ] {
         let folder = folder("", settings);
         let refused = folder.run(&["run", "--handlers", "handlers"]);

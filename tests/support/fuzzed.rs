@@ -57,7 +57,9 @@ pub fn json(bytes: &[u8]) {
             let around = [' ', '\t', '\r', '\n'];
             assert!(json.as_str().len() <= 4096 && json.as_str() == text.trim_matches(around), "{text:?}");
             assert!(json.depth() <= 128, "{} levels", json.depth());
-            let value: serde_json::Value = serde_json::from_str(text).unwrap();
+            let _: serde::de::IgnoredAny = serde_json::from_str(text).unwrap();
+            // A number may be beyond what an f64 holds; the databases hold it all the same.
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return };
             assert!(!holds_nul(&value), "{text:?}");
             // What is stored is read again.
             assert!(JsonText::parse(&value.to_string()).is_ok(), "{text:?}");
