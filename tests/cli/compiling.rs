@@ -5,7 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
-fn a_handler_that_cannot_be_compiled_is_named_with_code_and_reason() {
+fn a_handler_that_cannot_be_loaded_is_named_with_code_and_reason() {
     let folder = Folder::new();
     folder.handlers(&["email-send"]);
     folder.write("handlers/broken.wasm", b"\0asm\x0d\0\x01\0garbage");
@@ -13,7 +13,7 @@ fn a_handler_that_cannot_be_compiled_is_named_with_code_and_reason() {
     runner.wait_for_log("runner started");
     let log = runner.log();
     let line = log.lines().find(|line| line.contains("handler refused")).unwrap();
-    for part in ["HANDLER_LOAD_FAILED", "broken.wasm", "the component cannot be compiled: "] {
+    for part in ["HANDLER_LOAD_FAILED", "broken.wasm", "the component cannot be read: "] {
         assert!(line.contains(part), "{part} is not in {line}");
     }
     let mail = r#"{"to": "a@b.example", "subject": "s", "body": "b"}"#;

@@ -4,6 +4,8 @@ use super::made;
 use crate::rig;
 use flowmonkey_jobs::sandbox::{Grants, Limits};
 use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// One attack and its twin.
@@ -301,11 +303,23 @@ fn network() -> Vec<Case> {
         let case = case(name, ask(authority), "completed", super::cases::ask("echo", 1));
         Case { grants: Grants { http, ..Grants::default() }, ..case }
     };
+    // It lets others connect, and that is all it does.
+    static HUNG: LazyLock<TcpListener> = LazyLock::new(|| TcpListener::bind("127.0.0.1:0").unwrap());
+    let hung = HUNG.local_addr().unwrap().to_string();
+    let hung = |name, ends| {
+        let http = vec![format!("http://{hung}").parse().unwrap()];
+        let private_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+        let grants = Grants { http, private_addresses, ..Grants::default() };
+        Case { grants, ..case(name, ask(&hung), ends, super::cases::ask("echo", 1)) }
+    };
     vec![
         to("HTTP to a host that is not granted", "other.example", "http://api.example"),
         to("HTTP to this machine", "127.0.0.1", "http://127.0.0.1"),
         to("HTTP to the cloud's metadata", "169.254.169.254", "http://169.254.169.254"),
         to("HTTP to a private address", "10.0.0.1", "http://10.0.0.1"),
+        hung("HTTP to a server that never answers", "completed")
+            .under(|limits| limits.http_time_max = Duration::from_millis(200)),
+        hung("the same for longer than the attempt", "TIMEOUT").for_a_moment(),
         to("HTTP with somebody else's name in front", "api.example@127.0.0.1", "http://api.example"),
     ]
 }
