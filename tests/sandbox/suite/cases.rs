@@ -8,6 +8,9 @@ use std::net::TcpListener;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+/// How long a case may take whose clock is not what it is about.
+pub(crate) const WALL_MAX: Duration = Duration::from_secs(20);
+
 /// One attack and its twin.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -31,7 +34,7 @@ pub(crate) enum Guest {
 use Guest::{File, Made, Probe};
 
 fn case(name: &'static str, attack: Guest, ends: &'static str, twin: Guest) -> Case {
-    let limits = Limits { wall_max: Duration::from_secs(20), ..rig::limits() };
+    let limits = Limits { wall_max: WALL_MAX, ..rig::limits() };
     Case { name, attack, ends, twin, limits, grants: Grants::default() }
 }
 
@@ -240,7 +243,7 @@ fn waiting() -> Vec<Case> {
         case("a sleep of an hour", ask("sleep", 3_600_000), "TIMEOUT", ask("sleep", 1)).for_a_moment(),
         case("a sleep longer than time", ask("sleep", u64::MAX), "TIMEOUT", ask("sleep", 1)).for_a_moment(),
         case("silence", ask("sleep", 3_600_000), "HEARTBEAT_TIMEOUT", slowly(10))
-            .under(|limits| limits.heartbeat_timeout = Some(Duration::from_millis(150))),
+            .under(|limits| limits.heartbeat_timeout = Some(Duration::from_secs(1))),
         case("a storm of heartbeats", ask("storm-heartbeat", 0), "OUT_OF_FUEL", ask("heartbeat", 1)),
         case("a storm of progress", ask("beat-for-ever", 0), "OUT_OF_FUEL", ask("heartbeat", 1)),
     ]
