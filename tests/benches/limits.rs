@@ -150,6 +150,7 @@ fn places() -> Vec<(&'static str, Vec<u8>, serde_json::Value, Nowhere)> {
         plain("tidying up", text(format!("(func (export \"after\") (param i32) {loops}) {returns}"))),
         plain("filling 32 MiB", fill(512)),
         plain("filling 120 MiB", fill(1920)),
+        plain("filling 190 MiB", fill(3040)),
         plain("filling 500 MiB", fill(8000)),
         probe("sleeping", serde_json::json!({"do": "sleep", "n": 3_600_000}), Nowhere::Prompt),
         probe("calling the host", serde_json::json!({"do": "beat-for-ever"}), Nowhere::Prompt),
@@ -200,7 +201,8 @@ async fn interruptions(sandbox: &Sandbox, json: bool) {
 #[tokio::main]
 async fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
-    let sandbox = Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap();
+    let config = SandboxConfig::new(Compilation::InProcess);
+    let sandbox = Sandbox::new(&SandboxConfig { memory_bytes_ceiling: 512 << 20, ..config }).unwrap();
     metering(&sandbox, json).await;
     interruptions(&sandbox, json).await;
 }

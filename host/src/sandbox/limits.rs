@@ -126,14 +126,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How far a handler's own settings may go where the operator does not say: about ten times the defaults,
+    /// How far a handler's own settings may go where the operator does not say: mostly ten times the defaults,
     /// and a day.
     pub fn ceiling() -> Self {
         let defaults = Limits::default();
         Limits {
             fuel: Some(1_000_000_000_000),
             wall_max: Duration::from_secs(24 * 60 * 60),
-            memory_bytes_max: 512 * MIB,
+            // Filling it all is one instruction, which must not hold up an interruption for 100 ms.
+            memory_bytes_max: 192 * MIB,
             table_elements_max: 100_000,
             stack_bytes_max: MIB,
             handles_max: 100_000,
