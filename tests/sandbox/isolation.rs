@@ -89,14 +89,6 @@ async fn no_attempt_leaves_anything_behind_in_the_log_or_the_checkpoints_of_anot
     assert!(second.host.text().is_empty());
 }
 
-/// Of this process, in KiB.
-#[cfg(target_os = "linux")]
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 /// Not only when others end: the last attempts of a quiet runner must not hold their memory for ever.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
@@ -113,11 +105,11 @@ async fn memory_goes_back_when_an_attempt_ends() {
     );
     let filler = sandbox.prepare(&filler, &metered()).unwrap();
     let limits = Limits { memory_bytes_max: 128 * MIB, fuel: Some(1 << 40), ..limits() };
-    let before = resident_kib();
+    let before = rig::status_kib("VmRSS");
     for n in 1..=10 {
         let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &filler).await;
         assert_eq!(ending(&report), "completed");
-        let more = resident_kib().saturating_sub(before);
+        let more = rig::status_kib("VmRSS").saturating_sub(before);
         assert!(more < 32 * 1024, "{more} KiB more than before, after {n} attempts of 64 MiB");
     }
 }

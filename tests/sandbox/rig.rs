@@ -40,17 +40,7 @@ pub(crate) fn unmetered() -> Limits {
 }
 
 pub(crate) fn facts() -> JobFacts {
-    JobFacts {
-        id: "job-1".into(),
-        handler: "probe".into(),
-        execution_id: None,
-        step_id: None,
-        attempt: 1,
-        max_attempts: 3,
-        resumed_with: None,
-        deadline_ms: None,
-        trace_parent: None,
-    }
+    flowmonkey_tests::alone::facts("probe")
 }
 
 /// Level, message and fields.
@@ -260,4 +250,12 @@ pub(crate) fn is_alone(test: &str, setting: &str) -> bool {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "there is no test {test}");
     false
+}
+
+/// A number of this process that `/proc/self/status` has, in KiB.
+#[cfg(target_os = "linux")]
+pub(crate) fn status_kib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse().unwrap()
 }

@@ -5,7 +5,7 @@ mod made;
 
 pub(crate) use made::instances;
 
-use crate::rig::{self, Memory, Run, ending};
+use crate::rig::{self, Memory, Run, ending, status_kib};
 use cases::{Case, Guest};
 use flowmonkey_jobs::sandbox::{ChildCompiler, Compilation, Limits, Prepared, Sandbox, SandboxConfig};
 use flowmonkey_tests::{guests, program};
@@ -60,13 +60,6 @@ async fn be_the_victim(sandbox: Arc<Sandbox>, stop: Arc<AtomicBool>, completed: 
         // It has other things to do as well.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-/// A number of this process that `/proc/self/status` has, in KiB.
-fn status_kib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The entries of a folder of this process: its threads, or its open files.

@@ -40,11 +40,11 @@ impl AttemptHost for Nowhere {
     fn log(&self, _: LogLevel, _: &str, _: &[(String, String)]) {}
 }
 
-/// The first attempt of a job with this input, without grants.
-pub fn attempt(host: Nowhere, input: JsonText, limits: Limits) -> AttemptContext {
-    let facts = JobFacts {
+/// Of the first attempt of a job of this handler.
+pub fn facts(handler: &str) -> JobFacts {
+    JobFacts {
         id: "job-1".into(),
-        handler: "alone".into(),
+        handler: handler.into(),
         execution_id: None,
         step_id: None,
         attempt: 1,
@@ -52,9 +52,13 @@ pub fn attempt(host: Nowhere, input: JsonText, limits: Limits) -> AttemptContext
         resumed_with: None,
         deadline_ms: None,
         trace_parent: None,
-    };
+    }
+}
+
+/// The first attempt of a job with this input, without grants.
+pub fn attempt(host: Nowhere, input: JsonText, limits: Limits) -> AttemptContext {
     AttemptContext {
-        facts,
+        facts: facts("alone"),
         input,
         checkpoint: None,
         limits,

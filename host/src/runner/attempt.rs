@@ -2,7 +2,7 @@ use super::leased::LeasedHost;
 use super::recorder::Finished;
 use super::{Phase, Shared};
 use crate::catalog::HandlerSettings;
-use crate::job::{Attempt, Outcome, Report, Transition, Usage, transition};
+use crate::job::{Attempt, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition};
 use crate::sandbox::{AttemptContext, Control, JobFacts, Limits};
 use crate::store::{Claimed, Recording};
 use crate::telemetry::{AttemptEnd, AttemptName, EventKind};
@@ -19,7 +19,8 @@ pub(super) async fn run(
 ) {
     let finished = Entered { shared: &shared, job: &job };
     let host = Arc::new(LeasedHost::new(&shared, &job, control.clone()));
-    let (report, settings) = match shared.catalog.resolve(&job.handler) {
+    let handler = shared.catalog.resolve(&job.handler);
+    let report = match &handler {
         Some(handler) if shared.phase() == Phase::Running => {
             telemetry::attempt_started(name(&job));
             shared.events.tell(EventKind::Started, &job.lease.job_id, &job.handler, job.attempt);
@@ -34,12 +35,13 @@ pub(super) async fn run(
                 host: host.clone(),
                 control,
             };
-            (shared.catalog.sandbox().run(&handler.prepared, context).await, handler.settings.clone())
+            shared.catalog.sandbox().run(&handler.prepared, context).await
         }
         // The runner stops, or the handler went away after the claim: not the job's fault.
-        _ => (Report { outcome: Outcome::Released, usage: Usage::default() }, HandlerSettings::default()),
+        _ => Report { outcome: Outcome::Released, usage: Usage::default() },
     };
-    let transition = judge(&job, report.outcome, &settings, &report.usage);
+    let settings = handler.as_ref().map(|handler| &handler.settings);
+    let transition = judge(&job, report.outcome, settings, &report.usage);
     let recording = Recording {
         lease: job.lease.clone(),
         transition,
@@ -56,13 +58,13 @@ pub(super) async fn run(
     drop(finished);
 }
 
-fn judge(job: &Claimed, outcome: Outcome, settings: &HandlerSettings, usage: &Usage) -> Transition {
+fn judge(job: &Claimed, outcome: Outcome, settings: Option<&HandlerSettings>, usage: &Usage) -> Transition {
     let attempt = Attempt {
         number: job.attempt,
         max: job.max_attempts,
-        retry: job.retry.unwrap_or(settings.retry),
+        retry: job.retry.or(settings.map(|settings| settings.retry)).unwrap_or_default(),
         waits: job.waits,
-        waits_max: settings.waits_max,
+        waits_max: settings.map_or(WAITS_MAX_DEFAULT, |settings| settings.waits_max),
     };
     let transition = transition(&attempt, outcome, rand::random());
     let Usage { fuel, memory_bytes, wall_us } = *usage;
