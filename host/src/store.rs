@@ -22,7 +22,7 @@ pub use model::{
     Changed, Claim, ClaimRequest, Claimed, Created, HandlerPlaces, HandlerStats, LeaseState, ListFilter,
     Reaped, Retention, RetryFilter, RunnerRow, STATS_COUNT_MAX, STATS_WINDOW,
 };
-pub use notice::{DUE_ECHO, Notice, Notices};
+pub use notice::{DUE_ECHOES, Notice, Notices};
 pub use postgres::PgStore;
 pub use recording::{Recorded, Recording};
 pub use schedule::{DueSchedules, Firing, Missed, NewSchedule, Schedule, ScheduleStore};

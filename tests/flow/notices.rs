@@ -62,6 +62,38 @@ async fn without_notices_a_runner_polls(Fixture { store, .. }: Fixture) {
     runner.stop().await;
 }
 
+/// A transaction counts on the notice of another and commits long after it. The triggers of a transaction run
+/// in the order of their names: the first has it believe that a notice was just sent, the last is a slow disk.
+const SLOW_COMMIT: &str = "
+    create function mute() returns trigger language plpgsql as $$ begin
+        perform setval('fm_notices', floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
+        return null;
+    end $$;
+    create constraint trigger aa_mute after insert on fm_jobs deferrable initially deferred
+        for each row when (new.handler = 'flaky') execute function mute();
+    create function slow() returns trigger language plpgsql as $$ begin
+        perform pg_sleep(0.4);
+        return null;
+    end $$;
+    create constraint trigger zz_slow after insert on fm_jobs deferrable initially deferred
+        for each row when (new.handler = 'flaky') execute function slow();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_commit_is_slow_is_found_by_a_later_look() {
+    let fixture = Fixture::postgres().await;
+    fixture.execute(SLOW_COMMIT).await;
+    let store = fixture.store.clone();
+    let runner = deaf_but_for_notices(&store);
+    settle(&store, &runner).await;
+    // The notice it counts on.
+    let (_, id) = tokio::join!(
+        enqueue(&store, "email-send", MAIL),
+        enqueue(&store, "flaky", r#"{"failures": 0}"#)
+    );
+    wait_for_status(&store, &id, Status::Completed).await;
+    runner.stop().await;
+}
+
 async fn wired() -> (EmptyPostgres, SharedStore, SharedStore, Proxy) {
     let database = EmptyPostgres::create();
     let url = database.url();

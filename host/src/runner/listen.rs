@@ -1,5 +1,5 @@
 use super::{Outage, Phase, Shared};
-use crate::store::{DUE_ECHO, Notice, Notices};
+use crate::store::{DUE_ECHOES, Notice, Notices};
 use crate::telemetry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,12 +44,14 @@ async fn listen(shared: &Shared, outage: &Outage) -> bool {
 
 async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
     let mut heard = false;
-    let mut echo: Option<Instant> = None;
+    // The looks that are left of those after the last notice.
+    let mut echoes: &[Duration] = &[];
+    let mut told_at = Instant::now();
     loop {
         let notice = tokio::select! {
             notice = notices.next() => notice,
-            () = sleep_until(echo.unwrap_or_else(Instant::now)), if echo.is_some() => {
-                echo = None;
+            () = sleep_until(told_at + echoes.first().copied().unwrap_or_default()), if !echoes.is_empty() => {
+                echoes = &echoes[1..];
                 shared.wake.notify_one();
                 continue;
             }
@@ -59,7 +61,7 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
         match notice {
             Notice::Due => {
                 shared.wake.notify_one();
-                echo.get_or_insert(Instant::now() + DUE_ECHO);
+                (told_at, echoes) = (Instant::now(), &DUE_ECHOES);
             }
             Notice::Cancelled { job_id } => {
                 shared.cancels.fetch_add(1, Ordering::SeqCst);

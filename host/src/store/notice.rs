@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// A job is due, or will be once a transaction commits that is about to: look now, and again after
-    /// [`DUE_ECHO`].
+    /// each of [`DUE_ECHOES`].
     Due,
     /// A running job was cancelled.
     Cancelled {
@@ -27,9 +27,15 @@ impl Notice {
     }
 }
 
-/// Postgres tells of due jobs at most once in 20 ms; what was committed shortly after a notice is found by a
-/// second look this long after it.
-pub const DUE_ECHO: Duration = Duration::from_millis(50);
+/// Postgres tells of due jobs at most once in 20 ms, and decides so before a transaction commits, which on a
+/// busy disk may take long. What the last notice did not tell of is found by looks this long after it; what
+/// commits later still, by the poll.
+pub const DUE_ECHOES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_millis(1000),
+    Duration::from_millis(4000),
+];
 
 /// How many notices wait for a listener that is slow; what is more is dropped, since a look finds it.
 pub(super) const NOTICES_MAX: usize = 1024;
