@@ -62,6 +62,8 @@ pub struct Job {
     pub heartbeat_timeout_ms: Option<i64>,
     /// While it is pending or running, its handler has no second job with this key.
     pub unique_key: Option<String>,
+    /// The version of its handler that it shall run with; `None` is the one that is active then.
+    pub pinned_version: Option<String>,
     /// The schedule that created it.
     pub schedule: Option<String>,
     /// The runner of the current or last attempt.
@@ -106,6 +108,15 @@ pub struct Progress {
     pub message: Option<String>,
 }
 
+/// Which code an attempt ran.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Ran {
+    /// What the version is called.
+    pub version: String,
+    /// SHA-256 of the component, 64 hexadecimal digits in lower case.
+    pub digest: String,
+}
+
 /// How one attempt ended.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct HistoryEntry {
@@ -121,6 +132,9 @@ pub struct HistoryEntry {
     /// Why it did not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
+    /// Which code ran; absent when none did, and when the runner died.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Ran>,
     /// What it cost; absent when the runner died.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,

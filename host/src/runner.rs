@@ -276,8 +276,11 @@ impl Shared {
             let taken = active.values().filter(|one| one.handler == handler.name).count();
             Some(max.get().saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX)))
         };
-        let places =
-            |handler: Arc<Handler>| HandlerPlaces { places: free(&handler), handler: handler.name.clone() };
+        let places = |handler: Arc<Handler>| HandlerPlaces {
+            places: free(&handler),
+            handler: handler.name.clone(),
+            fleet_max: None,
+        };
         self.catalog.handlers().into_iter().map(places).collect()
     }
 }

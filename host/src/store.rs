@@ -7,6 +7,7 @@ mod create;
 mod effect;
 mod error;
 mod execution;
+mod handler;
 mod model;
 mod notice;
 pub mod postgres;
@@ -18,6 +19,10 @@ pub mod sqlite;
 pub use effect::{EffectFault, EffectStore};
 pub use error::StoreError;
 pub use execution::{CONTEXT_BYTES_MAX, CONTEXT_KEYS_MAX, ContextFault, Execution, ExecutionStore};
+pub use handler::{
+    Activation, AuditRow, HandlerFault, HandlerRow, HandlerStore, InUse, NewVersion, Pushed, RunnerVersion,
+    VersionRole, VersionRow,
+};
 pub use model::{
     Changed, Claim, ClaimRequest, Claimed, Created, HandlerPlaces, HandlerStats, LeaseState, ListFilter,
     Reaped, Retention, RetryFilter, RunnerRow, STATS_COUNT_MAX, STATS_WINDOW,

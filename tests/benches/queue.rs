@@ -47,7 +47,7 @@ fn fill(database: &EmptyPostgres, jobs: usize, handler: &str, priority: u32, run
 fn request(runner: usize) -> ClaimRequest {
     ClaimRequest {
         runner_id: format!("bench-{runner}"),
-        handlers: vec![HandlerPlaces { handler: "bench".into(), places: None }],
+        handlers: vec![HandlerPlaces { handler: "bench".into(), places: None, fleet_max: None }],
         limit: BATCH,
         heartbeat_interval: Duration::from_secs(10),
     }
@@ -73,6 +73,7 @@ async fn work(store: PgStore, client: usize) {
             transition: Transition::Complete(Some(result.clone())),
             usage: Usage { fuel: Some(1), memory_bytes: 65_536, wall_us: 1 },
             progress: None,
+            ran: None,
         };
         store.record(&jobs.into_iter().map(ended).collect::<Vec<_>>()).await.unwrap();
     }

@@ -86,10 +86,8 @@ async fn a_job_whose_commit_is_slow_is_found_by_a_later_look() {
     let runner = deaf_but_for_notices(&store);
     settle(&store, &runner).await;
     // The notice it counts on.
-    let (_, id) = tokio::join!(
-        enqueue(&store, "email-send", MAIL),
-        enqueue(&store, "flaky", r#"{"failures": 0}"#)
-    );
+    let (_, id) =
+        tokio::join!(enqueue(&store, "email-send", MAIL), enqueue(&store, "flaky", r#"{"failures": 0}"#));
     wait_for_status(&store, &id, Status::Completed).await;
     runner.stop().await;
 }

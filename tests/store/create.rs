@@ -53,6 +53,7 @@ async fn every_field_is_stored(f: Fixture) {
         unique: Some(Unique::active("k'1")),
         retry: Some(RetryPolicy { factor: 3.0, ..RetryPolicy::default() }),
         heartbeat_timeout: Some(Duration::from_millis(1500)),
+        pinned_version: None,
     };
     let job = f.store.create(new.clone()).await.unwrap().job;
     let job = get(&f, &job.id).await;

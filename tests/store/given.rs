@@ -36,7 +36,7 @@ pub(crate) fn new_job() -> NewJob {
 
 /// As many places for a handler as the claim takes.
 pub(crate) fn places(handler: &str) -> HandlerPlaces {
-    HandlerPlaces { handler: handler.into(), places: None }
+    HandlerPlaces { handler: handler.into(), places: None, fleet_max: None }
 }
 
 pub(crate) fn request(limit: u32) -> ClaimRequest {
@@ -53,7 +53,7 @@ pub(crate) fn retry_at_once(code: &str) -> Transition {
 }
 
 pub(crate) fn recording(lease: &Lease, transition: Transition) -> Recording {
-    Recording { lease: lease.clone(), transition, usage: USAGE, progress: None }
+    Recording { lease: lease.clone(), transition, usage: USAGE, progress: None, ran: None }
 }
 
 pub(crate) async fn pending(f: &Fixture) -> Job {

@@ -27,7 +27,7 @@ on_postgres! {
 }
 
 fn places(handler: &str, places: u32) -> HandlerPlaces {
-    HandlerPlaces { handler: handler.into(), places: Some(places) }
+    HandlerPlaces { handler: handler.into(), places: Some(places), fleet_max: None }
 }
 
 /// A job that has been due since this moment.
@@ -88,7 +88,7 @@ async fn other_handlers_fill_the_rest(f: Fixture) {
         due(&f, "a", 0, at).await;
         due(&f, "b", 5, at).await;
     }
-    let unlimited = HandlerPlaces { handler: "b".into(), places: None };
+    let unlimited = HandlerPlaces { handler: "b".into(), places: None, fleet_max: None };
     let claimed = taken(&f, &[places("a", 2), unlimited], 5).await;
     let expected = [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("b", 2)];
     assert_eq!(claimed, expected.map(|(handler, at)| (handler.to_owned(), at)));

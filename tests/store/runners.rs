@@ -16,7 +16,11 @@ on_both_stores! {
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn runner(id: &str, handlers: &[&str]) -> RunnerRow {
-    RunnerRow { id: id.into(), handlers: handlers.iter().map(|&name| name.to_owned()).collect() }
+    RunnerRow {
+        id: id.into(),
+        handlers: handlers.iter().map(|&name| name.to_owned()).collect(),
+        versions: Vec::new(),
+    }
 }
 
 async fn age(f: &Fixture, id: &str, seconds: u64) {

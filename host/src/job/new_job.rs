@@ -24,6 +24,9 @@ pub struct NewJob {
     pub retry: Option<RetryPolicy>,
     /// How long its handler may be silent before it is interrupted; `None` takes the handler's setting.
     pub heartbeat_timeout: Option<Duration>,
+    /// The version of the handler that it shall run with, in every attempt; `None` is the one that is active
+    /// then.
+    pub pinned_version: Option<String>,
 }
 
 /// When a new job is due.
@@ -90,6 +93,7 @@ impl NewJob {
             unique: None,
             retry: None,
             heartbeat_timeout: None,
+            pinned_version: None,
         }
     }
 
@@ -103,6 +107,9 @@ impl NewJob {
             if let Some(value) = value {
                 check_name(field, value)?;
             }
+        }
+        if let Some(version) = &self.pinned_version {
+            check_name("version", version)?;
         }
         check_priority(self.priority)?;
         check_max_attempts(self.max_attempts)?;

@@ -47,6 +47,7 @@ pub(super) async fn run(
         transition,
         usage: report.usage,
         progress: host.unwritten_progress(),
+        ran: None,
     };
     let (done, recorded) = oneshot::channel();
     let sent = recordings

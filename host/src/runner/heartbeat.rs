@@ -47,7 +47,7 @@ async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let states = shared.store.heartbeat(&leases(&attempts)).await?;
     heed(shared, attempts, &states, true);
     let id = shared.settings.runner_id.clone();
-    shared.store.announce(&RunnerRow { id, handlers: shared.catalog.names() }).await
+    shared.store.announce(&RunnerRow { id, handlers: shared.catalog.names(), versions: Vec::new() }).await
 }
 
 /// As a beat that writes nothing: somebody said that there is something to see.

@@ -69,6 +69,7 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
                     shared.look.notify_one();
                 }
             }
+            Notice::Handlers => {}
             Notice::Changed => {
                 shared.wake.notify_one();
                 shared.look.notify_one();

@@ -1,3 +1,4 @@
+use super::RunnerVersion;
 use crate::job::{Job, JsonText, Lease, RetryPolicy, Status};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub struct HandlerPlaces {
     pub handler: String,
     /// At most so many jobs of it; `None` is as many as the claim takes in all.
     pub places: Option<u32>,
+    /// At most so many of its jobs run at once, over the whole fleet; `None` is no bound.
+    pub fleet_max: Option<u32>,
 }
 
 /// What a claim came to.
@@ -101,6 +104,8 @@ pub struct Claimed {
     pub priority: i16,
     /// When it was due, in milliseconds since 1970.
     pub run_at: i64,
+    /// The version of its handler that it shall run with; `None` is the one that is active then.
+    pub pinned_version: Option<String>,
 }
 
 /// Whether a lease still holds.
@@ -177,6 +182,8 @@ pub struct RunnerRow {
     pub id: String,
     /// The handlers it can run.
     pub handlers: Vec<String>,
+    /// Which versions of them it has, where they have versions.
+    pub versions: Vec<RunnerVersion>,
 }
 
 /// No count goes further: [`HandlerStats`] reads at most so many rows a number.

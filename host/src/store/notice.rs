@@ -12,6 +12,8 @@ pub enum Notice {
         /// The job.
         job_id: String,
     },
+    /// Handlers were pushed, activated, paused or removed.
+    Handlers,
     /// Another program wrote something; the engine cannot say what.
     Changed,
 }
@@ -20,7 +22,11 @@ impl Notice {
     /// From a message on the channel `flowmonkey`; nothing for what later versions may send.
     pub(super) fn parse(payload: &str) -> Option<Self> {
         match payload.split_once(' ') {
-            None => (payload == "due").then_some(Notice::Due),
+            None => match payload {
+                "due" => Some(Notice::Due),
+                "handlers" => Some(Notice::Handlers),
+                _ => None,
+            },
             Some(("cancelled", job_id)) => Some(Notice::Cancelled { job_id: job_id.to_owned() }),
             Some(_) => None,
         }

@@ -1,4 +1,4 @@
-use crate::job::{JsonText, Lease, Progress, Status, Transition, Usage, WAIT_MAX, Waiting, Wake};
+use crate::job::{JsonText, Lease, Progress, Ran, Status, Transition, Usage, WAIT_MAX, Waiting, Wake};
 
 /// How one attempt ended: what `record` writes.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Recording {
     pub usage: Usage,
     /// The last progress the guest reported, where it was not written yet.
     pub progress: Option<Progress>,
+    /// Which code ran; `None` when none did.
+    pub ran: Option<Ran>,
 }
 
 /// What became of a recording.

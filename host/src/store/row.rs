@@ -60,6 +60,7 @@ pub(super) fn job(row: &impl Columns) -> Result<Job, StoreError> {
         retry: parsed(row, "retry").unwrap_or_default(),
         heartbeat_timeout_ms: row.int_maybe("heartbeat_timeout_ms")?,
         unique_key: row.text_maybe("unique_key")?,
+        pinned_version: None,
         schedule: row.text_maybe("schedule")?,
         runner_id: row.text_maybe("runner_id")?,
         instance_id: row.text_maybe("instance_id")?,
@@ -99,6 +100,7 @@ pub(super) fn claimed(row: &impl Columns) -> Result<Claimed, StoreError> {
         claimed_at: row.int("heartbeat_at")?,
         priority: row.int("priority")? as i16,
         run_at: row.int("run_at")?,
+        pinned_version: None,
     })
 }
 
@@ -171,7 +173,7 @@ pub(super) fn keys(text: Option<JsonText>) -> Result<Vec<String>, ContextFault> 
 
 pub(super) fn runner(row: &impl Columns) -> Result<RunnerRow, StoreError> {
     let handlers = parsed(row, "handlers").map_err(StoreError::Internal)?;
-    Ok(RunnerRow { id: row.text("id")?, handlers: handlers.unwrap_or_default() })
+    Ok(RunnerRow { id: row.text("id")?, handlers: handlers.unwrap_or_default(), versions: Vec::new() })
 }
 
 pub(super) fn lease_state(text: &str) -> LeaseState {

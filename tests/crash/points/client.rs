@@ -203,7 +203,7 @@ async fn running(f: &Fixture, job: NewJob) -> Lease {
     f.store.create(job).await.unwrap();
     let request = ClaimRequest {
         runner_id: "runner".into(),
-        handlers: vec![HandlerPlaces { handler: HANDLER.into(), places: None }],
+        handlers: vec![HandlerPlaces { handler: HANDLER.into(), places: None, fleet_max: None }],
         limit: 1,
         heartbeat_interval: Duration::from_secs(10),
     };
@@ -212,7 +212,7 @@ async fn running(f: &Fixture, job: NewJob) -> Lease {
 
 async fn end(f: &Fixture, job: NewJob, transition: Transition) {
     let lease = running(f, job).await;
-    let ended = Recording { lease, transition, usage: Usage::default(), progress: None };
+    let ended = Recording { lease, transition, usage: Usage::default(), progress: None, ran: None };
     assert_eq!(f.store.record(&[ended]).await.unwrap(), [Recorded::Written]);
 }
 

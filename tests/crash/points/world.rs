@@ -64,6 +64,7 @@ impl World {
             transition: Transition::Complete(None),
             usage: Usage::default(),
             progress: None,
+            ran: None,
         };
         assert_eq!(f.store.record(&[ended]).await.unwrap(), [Recorded::Written]);
         f.set(&old, "updated_at = updated_at - 7200000").await;
@@ -116,7 +117,7 @@ async fn create(f: &Fixture, job: NewJob) -> String {
 async fn claim(f: &Fixture) -> Claimed {
     let request = ClaimRequest {
         runner_id: EARLIER.into(),
-        handlers: vec![HandlerPlaces { handler: "email-send".into(), places: None }],
+        handlers: vec![HandlerPlaces { handler: "email-send".into(), places: None, fleet_max: None }],
         limit: 1,
         heartbeat_interval: Duration::from_millis(100),
     };
