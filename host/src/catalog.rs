@@ -1,19 +1,40 @@
 //! Which code a handler name means now.
 
+mod candidate;
+mod folder;
+mod input;
 mod limits;
 mod manifest;
+mod metadata;
+mod oci;
 mod policy;
+mod schemas;
+mod signature;
+mod stored;
+mod suggestion;
 
+pub use candidate::{Candidate, Parts};
+pub use folder::{DeniedGrants, FileError, FileProblem, Folder, FolderReport};
+pub use input::{InputChecks, InputFault};
 pub use limits::{WrittenLimits, above_ceiling};
+pub use manifest::{HandlerFiles, Manifest, SCHEMA_BYTES_MAX, WrittenSchemas, manifest_schema};
+pub use metadata::Metadata;
+pub use oci::{
+    Artifact, InvalidOciConfig, InvalidReference, OciConfig, OciError, OciProblem, OciReference, OciRegistry,
+};
 pub use policy::{HandlerPolicy, Policy, WrittenHandlerPolicy, WrittenPolicy};
+pub use schemas::{Schemas, Violation};
+pub use signature::{SignError, SignatureError, TrustedKeys, WrittenSignatures, sign};
+pub use stored::{StoredHandlers, VersionFault};
+pub use suggestion::with_suggestion;
 
-use crate::job::{InvalidJob, RetryPolicy, WAITS_MAX_DEFAULT, check_name};
+use crate::job::{Ran, RetryPolicy, WAITS_MAX_DEFAULT};
 use crate::sandbox::{ConfigValues, Grants, Limits, LoadError, Prepared, Sandbox};
-use manifest::Manifest;
+use crate::store::{RunnerVersion, VersionRole, VersionTag};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a handler may use and how it is retried.
@@ -25,8 +46,12 @@ pub struct HandlerSettings {
     pub retry: RetryPolicy,
     /// How many of its attempts a runner runs at once; `None` is as many as there are places.
     pub concurrency: Option<NonZeroU32>,
+    /// How many of its attempts all runners together run at once; `None` is as many as they can.
+    pub fleet_concurrency: Option<NonZeroU32>,
     /// How often one job may wait.
     pub waits_max: u32,
+    /// Whether its results must fit the output's schema.
+    pub validate_output: bool,
     /// What it may reach.
     pub grants: Grants,
     /// What the operator has set for it; it reads the keys that its grants name.
@@ -39,94 +64,95 @@ impl Default for HandlerSettings {
             limits: Limits::default(),
             retry: RetryPolicy::default(),
             concurrency: None,
+            fleet_concurrency: None,
             waits_max: WAITS_MAX_DEFAULT,
+            validate_output: false,
             grants: Grants::default(),
             config: Arc::default(),
         }
     }
 }
 
-/// A handler that is ready to run.
+/// A version of a handler that is ready to run: code and settings that belong together.
 #[derive(Debug)]
 pub struct Handler {
     /// Its name.
     pub name: String,
+    /// What the version is called; where nobody named it, the first digits of the digest.
+    pub version: String,
+    /// SHA-256 of the component, 64 hexadecimal digits in lower case.
+    pub digest: String,
     /// Its code, compiled and linked.
     pub prepared: Prepared,
     /// What it may use.
     pub settings: HandlerSettings,
+    /// What its input, its result and its configuration must be.
+    pub schemas: Schemas,
+    /// When it was pushed to the database, in milliseconds since 1970; 0 when it is not from there.
+    pushed_at: i64,
 }
 
-/// The handlers of one process. Attempts keep the handler they began with; a replacement serves those
-/// that begin later.
-pub struct Catalog {
-    sandbox: Arc<Sandbox>,
-    handlers: RwLock<BTreeMap<String, Arc<Handler>>>,
-}
+impl Handler {
+    fn new(
+        name: &str,
+        version: Option<&str>,
+        bytes: &[u8],
+        prepared: Prepared,
+        settings: HandlerSettings,
+    ) -> Self {
+        let digest = digest(bytes);
+        let version = version.map_or_else(|| digest[..12].to_owned(), str::to_owned);
+        Handler {
+            name: name.to_owned(),
+            version,
+            digest,
+            prepared,
+            settings,
+            schemas: Schemas::default(),
+            pushed_at: 0,
+        }
+    }
 
-/// Why a file is no handler.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {why}", path.display())]
-pub struct FileError {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub why: FileProblem,
-}
+    /// Which version it is, also when one of the same name was removed and pushed anew.
+    fn tag(&self) -> VersionTag {
+        VersionTag { version: self.version.clone(), pushed_at: self.pushed_at }
+    }
 
-/// What can be wrong with a handler's file.
-#[derive(Debug, thiserror::Error)]
-pub enum FileProblem {
-    /// It cannot be read.
-    #[error("cannot be read: {0}")]
-    Read(#[from] std::io::Error),
-    /// It is no handler.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// Its name is no text.
-    #[error("the file's name, which names the handler, is not UTF-8")]
-    Name,
-    /// Its name is none that a job could have.
-    #[error(transparent)]
-    InvalidName(#[from] InvalidJob),
-    /// Its `handler.toml` is wrong.
-    #[error("{0}")]
-    Manifest(String),
-    /// A folder with a `handler.toml` holds one component.
-    #[error("beside handler.toml there must be one .wasm file; there are {0}")]
-    Components(usize),
-}
-
-/// What one handler asked for in vain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeniedGrants {
-    /// The handler's name.
-    pub handler: String,
-    /// As its manifest has it, such as `http = "https://api.example.com"`.
-    pub grants: Vec<String>,
-}
-
-impl FileProblem {
-    fn manifest(why: String) -> Self {
-        FileProblem::Manifest(format!("{}: {why}", manifest::FILE_NAME))
+    /// What is recorded of an attempt that ran it.
+    pub fn ran(&self) -> Ran {
+        Ran { version: self.version.clone(), digest: self.digest.clone() }
     }
 }
 
-/// What loading a folder came to.
-#[derive(Debug, Default)]
-pub struct FolderReport {
-    /// The names of the handlers that are ready.
-    pub loaded: Vec<String>,
-    /// The files that are no handlers.
-    pub refused: Vec<FileError>,
-    /// What handlers asked for that the policy does not allow: they are loaded, and such calls are denied.
-    pub denied: Vec<DeniedGrants>,
+/// The handlers of one process. Attempts keep the handler they began with; a replacement serves those
+/// that begin later, and what was replaced is freed with its last attempt.
+pub struct Catalog {
+    sandbox: Arc<Sandbox>,
+    slots: RwLock<BTreeMap<String, Slot>>,
+}
+
+/// What a name means now.
+#[derive(Debug, Clone)]
+struct Slot {
+    active: Arc<Handler>,
+    /// What so many percent of the jobs run instead.
+    canary: Option<(Arc<Handler>, u8)>,
+    origin: Origin,
+}
+
+/// Who put a handler into the catalog, and may take it out again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// This process: a folder, or the program that embeds the library.
+    Given,
+    /// The database. What is given wins over it.
+    Stored,
 }
 
 impl Catalog {
     /// An empty catalog whose handlers will run in this sandbox.
     pub fn new(sandbox: Arc<Sandbox>) -> Self {
-        Catalog { sandbox, handlers: RwLock::default() }
+        Catalog { sandbox, slots: RwLock::default() }
     }
 
     /// Where its handlers run.
@@ -141,121 +167,141 @@ impl Catalog {
     /// [`LoadError`] says what is wrong with the bytes; what had the name before stays.
     pub fn load(&self, name: &str, bytes: &[u8], settings: HandlerSettings) -> Result<(), LoadError> {
         let prepared = self.sandbox.prepare(bytes, &settings.limits)?;
-        let handler = Arc::new(Handler { name: name.to_owned(), prepared, settings });
-        let mut handlers = self.handlers.write().unwrap_or_else(PoisonError::into_inner);
-        handlers.insert(name.to_owned(), handler);
+        let handler = Handler::new(name, None, bytes, prepared, settings);
+        self.place(Slot { active: Arc::new(handler), canary: None, origin: Origin::Given });
         Ok(())
     }
 
-    /// Loads every `NAME.wasm` of a folder as the handler `NAME`, and every folder in it that holds a
-    /// `handler.toml` and one component, with what that says within this policy. One bad file does not keep
-    /// the others out. Blocks.
+    /// Loads a folder's handlers once; see [`Folder::load`].
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub fn load_folder(&self, folder: &Path, policy: &Policy) -> std::io::Result<FolderReport> {
-        let mut report = FolderReport::default();
-        for path in sorted(folder)? {
-            let manifest = path.join(manifest::FILE_NAME);
-            let found = if manifest.is_file() {
-                with_manifest(&path, &manifest)
-            } else if is_component(&path) {
-                alone(&path)
-            } else {
-                continue;
-            };
-            match found.and_then(|found| self.load_found(found, policy)) {
-                Ok((name, denied)) => {
-                    if !denied.is_empty() {
-                        report.denied.push(DeniedGrants { handler: name.clone(), grants: denied });
-                    }
-                    report.loaded.push(name);
-                }
-                Err(why) => report.refused.push(FileError { path, why }),
-            }
+    pub async fn load_folder(&self, folder: &Path, policy: &Policy) -> std::io::Result<FolderReport> {
+        Folder::new(folder, policy.clone()).load(self).await
+    }
+
+    /// Compiles a component, without giving it a name that means it.
+    async fn prepare(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        bytes: Vec<u8>,
+        settings: HandlerSettings,
+    ) -> Result<Handler, LoadError> {
+        let (sandbox, name, version) = (self.sandbox.clone(), name.to_owned(), version.map(str::to_owned));
+        let compile = move || {
+            let prepared = sandbox.prepare(&bytes, &settings.limits)?;
+            Ok(Handler::new(&name, version.as_deref(), &bytes, prepared, settings))
+        };
+        let compiled = tokio::task::spawn_blocking(compile).await;
+        compiled.unwrap_or_else(|error| Err(LoadError::Host(error.to_string())))
+    }
+
+    /// Swaps what a name means, for all attempts that begin from now on.
+    fn place(&self, slot: Slot) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        if slot.origin == Origin::Stored && slots.get(&slot.active.name).is_some_and(Slot::is_given) {
+            return;
         }
-        Ok(report)
+        slots.insert(slot.active.name.clone(), slot);
     }
 
-    fn load_found(&self, found: Found, policy: &Policy) -> Result<(String, Vec<String>), FileProblem> {
-        check_name("handler", &found.name)?;
-        let (settings, denied) =
-            policy.settings(&found.name, &found.manifest).map_err(FileProblem::manifest)?;
-        let max = settings.limits.component_bytes_max;
-        let too_large = |bytes| LoadError::TooLarge { bytes, max }.into();
-        let bytes = read_limited(&found.component, max, too_large)?;
-        self.load(&found.name, &bytes, settings)?;
-        Ok((found.name, denied))
+    /// Takes a name out, if it came from there. Attempts under way go on.
+    fn take_out(&self, name: &str, origin: Origin) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        if slots.get(name).is_some_and(|slot| slot.origin == origin) {
+            slots.remove(name);
+        }
     }
 
-    /// The code a name means now.
+    fn slot(&self, name: &str) -> Option<Slot> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The code a name means now, for those whose job does not matter: the active version.
     pub fn resolve(&self, name: &str) -> Option<Arc<Handler>> {
-        self.handlers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        Some(self.slot(name)?.active)
     }
 
-    /// All handlers, in the order of their names.
+    /// The code that a job runs: the active version, or the canary for its share of the jobs. A job
+    /// that runs again finds itself on the same side.
+    pub fn resolve_for(&self, name: &str, job_id: &str) -> Option<Arc<Handler>> {
+        let slot = self.slot(name)?;
+        match slot.canary {
+            Some((canary, percent)) if is_in_share(job_id, percent) => Some(canary),
+            _ => Some(slot.active),
+        }
+    }
+
+    /// A version of a handler, if it is the active one or the canary.
+    pub fn version(&self, name: &str, version: &str) -> Option<Arc<Handler>> {
+        let slot = self.slot(name)?;
+        let canary = slot.canary.map(|(canary, _)| canary);
+        [Some(slot.active), canary].into_iter().flatten().find(|handler| handler.version == version)
+    }
+
+    /// All handlers' active versions, in the order of their names.
     pub fn handlers(&self) -> Vec<Arc<Handler>> {
-        self.handlers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.values().map(|slot| slot.active.clone()).collect()
+    }
+
+    /// Which versions this process has.
+    pub fn versions(&self) -> Vec<RunnerVersion> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        let roles = [VersionRole::Active, VersionRole::Canary];
+        let of_slot = |slot: &Slot| -> Vec<RunnerVersion> {
+            let one = |(handler, role): (&Arc<Handler>, VersionRole)| RunnerVersion {
+                handler: handler.name.clone(),
+                version: handler.version.clone(),
+                digest: handler.digest.clone(),
+                role,
+                error: None,
+            };
+            slot.handlers().zip(roles).map(one).collect()
+        };
+        slots.values().flat_map(of_slot).collect()
     }
 
     /// All names, in order.
     pub fn names(&self) -> Vec<String> {
-        self.handlers.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.slots.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 }
 
-/// A handler in a folder, before its component is read.
-struct Found {
-    name: String,
-    manifest: Manifest,
-    component: PathBuf,
-}
-
-fn alone(path: &Path) -> Result<Found, FileProblem> {
-    let name = path.file_stem().and_then(|stem| stem.to_str()).ok_or(FileProblem::Name)?;
-    Ok(Found { name: name.to_owned(), manifest: Manifest::default(), component: path.to_owned() })
-}
-
-fn with_manifest(folder: &Path, manifest: &Path) -> Result<Found, FileProblem> {
-    let max = manifest::BYTES_MAX;
-    let too_large = |bytes| FileProblem::manifest(format!("has {bytes} bytes, over the limit of {max}"));
-    let text = read_limited(manifest, max, too_large)?;
-    let text = String::from_utf8(text).map_err(|error| FileProblem::manifest(error.to_string()))?;
-    let manifest = Manifest::parse(&text).map_err(FileProblem::manifest)?;
-    let mut components = sorted(folder)?;
-    components.retain(|path| is_component(path));
-    let [component] = components.as_slice() else {
-        return Err(FileProblem::Components(components.len()));
-    };
-    let named_by_folder = folder.file_name().and_then(|name| name.to_str());
-    let name = manifest.name.as_deref().or(named_by_folder).ok_or(FileProblem::Name)?;
-    Ok(Found { name: name.to_owned(), component: component.clone(), manifest })
-}
-
-/// A file's bytes, if it has no more than so many; what is too large is not even read.
-fn read_limited(
-    path: &Path,
-    bytes_max: usize,
-    too_large: impl Fn(usize) -> FileProblem,
-) -> Result<Vec<u8>, FileProblem> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    if length > bytes_max {
-        return Err(too_large(length));
+impl Slot {
+    fn handlers(&self) -> impl Iterator<Item = &Arc<Handler>> {
+        std::iter::once(&self.active).chain(self.canary.iter().map(|(canary, _)| canary))
     }
-    // Bounded again, since it may grow meanwhile, or be no plain file at all.
-    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > bytes_max { Err(too_large(bytes.len())) } else { Ok(bytes) }
+
+    fn is_given(&self) -> bool {
+        self.origin == Origin::Given
+    }
 }
 
-fn is_component(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "wasm")
+/// The SHA-256 digest of a component, 64 hexadecimal digits in lower case.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn sorted(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-    paths.sort();
-    Ok(paths)
+/// Whether a job is among so many percent of all jobs: by its id, so that every runner says the same.
+fn is_in_share(job_id: &str, percent: u8) -> bool {
+    let hash = Sha256::digest(job_id.as_bytes());
+    let number = hash.iter().take(4).fold(0u32, |number, byte| number << 8 | u32::from(*byte));
+    number % 100 < u32::from(percent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_jobs_is_that_share_and_stays_it() {
+        for percent in [1, 10, 50, 99] {
+            let jobs = (0..10_000).map(|number| format!("job {number}"));
+            let share = jobs.filter(|id| is_in_share(id, percent)).count() as i64;
+            assert!((share - 100 * i64::from(percent)).abs() < 250, "{share} of 10000 at {percent} %");
+        }
+        assert!((0..100).all(|n: u32| !is_in_share(&n.to_string(), 0) && is_in_share(&n.to_string(), 100)));
+    }
 }

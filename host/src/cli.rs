@@ -4,6 +4,7 @@
 
 mod connect;
 mod enqueue;
+mod handlers;
 mod inspect;
 mod jobs;
 mod logging;
@@ -64,6 +65,9 @@ enum Command {
     /// Look at jobs and change them
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Push handlers to the database, activate, roll back and look at them
+    #[command(subcommand)]
+    Handlers(handlers::HandlersCommand),
     /// Look at recurring jobs and change them
     #[command(subcommand)]
     Schedules(schedules::SchedulesCommand),
@@ -118,6 +122,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => serve::run(args, &target).await,
         Command::Enqueue(args) => enqueue::enqueue(args, &target, json).await,
         Command::Jobs(command) => jobs::jobs(command, &target, json).await,
+        Command::Handlers(command) => handlers::handlers(command, &target, json).await,
         Command::Schedules(command) => schedules::schedules(command, &target, json).await,
         Command::Inspect(args) => inspect::run(&args, json),
         Command::Migrate => migrate::migrate(&target, json).await,

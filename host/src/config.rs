@@ -1,7 +1,10 @@
 //! Settings of `dev` and `run`: from a file, then the environment, then flags. What comes out of
 //! [`Settings::try_from`] was checked once and is not checked again.
 
-use flowmonkey_jobs::catalog::{HandlerSettings, Policy, WrittenHandlerPolicy, WrittenLimits, WrittenPolicy};
+use flowmonkey_jobs::catalog::{
+    HandlerSettings, Policy, WrittenHandlerPolicy, WrittenLimits, WrittenPolicy, WrittenSignatures,
+    with_suggestion,
+};
 use flowmonkey_jobs::job::RetryPolicy;
 use flowmonkey_jobs::reaper::ReaperSettings;
 use flowmonkey_jobs::runner::RunnerSettings;
@@ -41,6 +44,10 @@ pub(crate) struct RawSettings {
     /// Pause between two looks for such jobs [default: 30s]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_REAP_INTERVAL")]
     pub(crate) reap_interval: Option<Span>,
+    /// Pause between two looks for handlers that were pushed or activated, beneath the notifications
+    /// [default: 5s]
+    #[arg(long, value_name = "TIME", env = "FLOWMONKEY_HANDLERS_INTERVAL")]
+    pub(crate) handlers_interval: Option<Span>,
     /// How long a stop waits for attempts to end by themselves [default: 30s]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_DRAIN_TIMEOUT")]
     pub(crate) drain_timeout: Option<Span>,
@@ -97,6 +104,9 @@ pub(crate) struct RawSettings {
     /// `[handlers.NAME]`: what is said of one handler alone.
     #[arg(skip)]
     pub(crate) handlers: BTreeMap<String, WrittenHandlerPolicy>,
+    /// `[signatures]`: whose signature a component must have.
+    #[arg(skip)]
+    pub(crate) signatures: Option<WrittenSignatures>,
 }
 
 /// Where programs of this user keep what they could make again (XDG Base Directory Specification).
@@ -114,7 +124,19 @@ impl RawSettings {
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
-        toml::from_str(&text).map_err(|error| format!("{shown}: {error}"))
+        toml::from_str(&text).map_err(|error| format!("{shown}: {}", with_suggestion(&error.to_string())))
+    }
+
+    /// What a settings file says: the one that is named, else [`FILE_DEFAULT`] where there is one.
+    ///
+    /// # Errors
+    /// As [`RawSettings::read`].
+    pub(crate) fn find(named: Option<&Path>) -> Result<Self, String> {
+        match named {
+            Some(path) => RawSettings::read(path),
+            None if Path::new(FILE_DEFAULT).exists() => RawSettings::read(Path::new(FILE_DEFAULT)),
+            None => Ok(RawSettings::default()),
+        }
     }
 
     /// What is absent here is taken from `below`.
@@ -127,6 +149,7 @@ impl RawSettings {
             heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),
             stalled_threshold: self.stalled_threshold.or(below.stalled_threshold),
             reap_interval: self.reap_interval.or(below.reap_interval),
+            handlers_interval: self.handlers_interval.or(below.handlers_interval),
             drain_timeout: self.drain_timeout.or(below.drain_timeout),
             cancel_grace: self.cancel_grace.or(below.cancel_grace),
             fuel: self.fuel.or(below.fuel),
@@ -143,6 +166,7 @@ impl RawSettings {
             ceiling: self.ceiling.over(below.ceiling),
             allow: self.allow.or(below.allow),
             handlers: if self.handlers.is_empty() { below.handlers } else { self.handlers },
+            signatures: self.signatures.or(below.signatures),
             cache_folder: self.cache_folder.or(below.cache_folder),
             http_ca_file: self.http_ca_file.or(below.http_ca_file),
         }
@@ -166,6 +190,7 @@ impl RawSettings {
             ceiling: self.ceiling,
             allow: self.allow.clone().unwrap_or_default(),
             handlers: self.handlers.clone(),
+            signatures: self.signatures.clone().unwrap_or_default(),
         };
         written.resolve(HandlerSettings { retry, ..HandlerSettings::default() })
     }
@@ -198,6 +223,7 @@ impl TryFrom<RawSettings> for Settings {
             batch_size: raw.batch_size.unwrap_or(runner.batch_size),
             max_concurrent: raw.max_concurrent.unwrap_or(runner.max_concurrent),
             heartbeat_interval: span(raw.heartbeat_interval, runner.heartbeat_interval),
+            handlers_interval: span(raw.handlers_interval, runner.handlers_interval),
             drain_timeout: span(raw.drain_timeout, runner.drain_timeout),
             cancel_grace: span(raw.cancel_grace, runner.cancel_grace),
             poll_only: raw.poll_only.unwrap_or(runner.poll_only),
@@ -294,6 +320,17 @@ mod tests {
     }
 
     #[test]
+    fn a_slip_of_the_hand_in_the_file_is_recognised() {
+        let path = std::env::temp_dir().join(format!("flowmonkey-settings-{}", std::process::id()));
+        for (text, meant) in [("batchsize = 7", "batch-size"), ("[limits]\nmemry = '1MiB'", "memory")] {
+            std::fs::write(&path, text).unwrap();
+            let error = RawSettings::read(&path).unwrap_err();
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn what_does_not_go_together_is_refused_by_name() {
         let table = [
             ("heartbeat-interval = '30s'", "stalled-threshold (1m) must be more than twice"),
@@ -309,6 +346,7 @@ mod tests {
             ("[allow]\nsockets = true", "unknown field `sockets`"),
             ("[handlers.mail.allow]\nhttp = ['*a']", "is no host to allow"),
             ("[handlers.mail]\nconfg = {}", "unknown field `confg`"),
+            ("[signatures]\nkeys = ['x']", "[signatures]: keys: number 1: no Ed25519 public key"),
         ];
         for (toml, expected) in table {
             let error = settings(toml).unwrap_err();

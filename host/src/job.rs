@@ -127,7 +127,7 @@ pub struct HistoryEntry {
     /// Who ran it.
     #[serde(default)]
     pub runner_id: Option<String>,
-    /// `completed`, `retried`, `failed`, `waiting`, `released`, `cancelled` or `stalled`.
+    /// `completed`, `retried`, `failed`, `waiting`, `released`, `postponed`, `cancelled` or `stalled`.
     pub outcome: String,
     /// Why it did not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]

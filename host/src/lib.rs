@@ -19,7 +19,7 @@
 //!
 //! let store = Arc::new(PgStore::connect("postgres://localhost/app", 10).await?);
 //! let catalog = Arc::new(Catalog::new(Arc::new(sandbox)));
-//! catalog.load_folder(Path::new("handlers"), &Default::default())?;
+//! catalog.load_folder(Path::new("handlers"), &Default::default()).await?;
 //!
 //! let runner = Runner::builder(store.clone()).handlers(catalog).runner_id("worker-1").build()?;
 //! let events = runner.events().subscribe();   // claimed, started, progress, completed, …

@@ -8,15 +8,18 @@ mod leased;
 mod listen;
 mod recorder;
 mod settings;
+mod sync;
 
 pub use settings::{RunnerBuilder, RunnerSettings, SettingsError};
 
-use crate::catalog::{Catalog, Handler};
+use crate::catalog::{Catalog, Handler, StoredHandlers};
 use crate::job::Lease;
 use crate::sandbox::{Control, Directive, Interruption};
+use crate::store::RunnerVersion;
 use crate::store::{Claimed, HandlerPlaces, SharedStore, StoreError};
 use crate::telemetry::{self, EventKind, Events};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -49,6 +52,7 @@ enum Phase {
 struct Shared {
     store: SharedStore,
     catalog: Arc<Catalog>,
+    stored: Option<Arc<StoredHandlers>>,
     settings: RunnerSettings,
     phase: watch::Sender<Phase>,
     events: Events,
@@ -60,6 +64,8 @@ struct Shared {
     claiming: watch::Sender<bool>,
     /// Ends the claim loop's pause: a job may be due.
     wake: Notify,
+    /// Makes the catalog look at the database: handlers may have changed.
+    sync: Notify,
     /// Makes the heartbeat loop look at its leases now: one may be cancelled.
     look: Notify,
     /// Cancels that were told of, so that none is missed while its job's claim is on the way.
@@ -85,10 +91,12 @@ impl Runner {
         RunnerBuilder::new(store)
     }
 
-    fn new(store: SharedStore, catalog: Arc<Catalog>, settings: RunnerSettings, events: Events) -> Self {
+    fn new(builder: RunnerBuilder, catalog: Arc<Catalog>) -> Self {
+        let RunnerBuilder { store, settings, events, stored, .. } = builder;
         let shared = Shared {
             store,
             catalog,
+            stored,
             settings,
             events,
             phase: watch::Sender::new(Phase::Running),
@@ -96,6 +104,7 @@ impl Runner {
             active_count: watch::Sender::new(0),
             claiming: watch::Sender::new(false),
             wake: Notify::new(),
+            sync: Notify::new(),
             look: Notify::new(),
             cancels: AtomicU64::new(0),
             completed: AtomicU64::new(0),
@@ -118,6 +127,9 @@ impl Runner {
         loops.push(tokio::spawn(claim::claim_repeatedly(self.shared.clone(), recordings)));
         loops.push(tokio::spawn(heartbeat::beat_repeatedly(self.shared.clone())));
         loops.push(tokio::spawn(recorder::record_repeatedly(self.shared.clone(), received)));
+        if let Some(stored) = self.shared.stored.clone() {
+            loops.push(tokio::spawn(sync::sync_repeatedly(self.shared.clone(), stored)));
+        }
         if !self.shared.settings.poll_only {
             loops.push(tokio::spawn(listen::listen_repeatedly(self.shared.clone())));
         }
@@ -155,6 +167,12 @@ impl Runner {
     /// What happens to the jobs of this runner, as it happens.
     pub fn events(&self) -> &Events {
         &self.shared.events
+    }
+
+    /// The versions that should be active here and cannot be loaded. While there are any, the runner is degraded:
+    /// what was there before them goes on, or their handlers' jobs stay pending.
+    pub fn refused(&self) -> Vec<RunnerVersion> {
+        self.shared.stored.as_ref().map(|stored| stored.refused()).unwrap_or_default()
     }
 
     /// Attempts under way.
@@ -279,7 +297,7 @@ impl Shared {
         let places = |handler: Arc<Handler>| HandlerPlaces {
             places: free(&handler),
             handler: handler.name.clone(),
-            fleet_max: None,
+            fleet_max: handler.settings.fleet_concurrency.map(NonZeroU32::get),
         };
         self.catalog.handlers().into_iter().map(places).collect()
     }

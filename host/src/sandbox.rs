@@ -7,6 +7,7 @@ mod capability;
 mod compile;
 mod config_values;
 mod control;
+mod description;
 mod engine;
 mod grants;
 mod inspection;
@@ -19,6 +20,7 @@ mod trap;
 pub use admission::{Grant, LoadError, Supply, Surface};
 pub use attempt::{AttemptContext, JobFacts};
 pub use capability::{AttemptHost, HostFault, HttpConfig, LogLevel, Resolve};
+pub(crate) use capability::{Trust, authority, origin_of};
 pub use compile::{ChildCompiler, Compilation, compile_if_asked};
 pub use config_values::{ConfigValues, SecretTooShort};
 pub use control::{Control, Directive, Interruption};
@@ -26,10 +28,11 @@ pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPatter
 pub use inspection::{CustomBytes, Format, Inspection, Names, Producer, Size, Sizes, inspect};
 pub use limits::Limits;
 
-use crate::job::{ErrorCode, JobError, Outcome, Report, Usage};
+use crate::job::{ErrorCode, JobError, JsonText, Outcome, Report, Usage};
 use attempt::AttemptState;
 use capability::Network;
 use compile::Compiler;
+use description::Callee;
 use engine::Engines;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -174,7 +177,24 @@ impl Sandbox {
     ///
     /// The wall clock starts when a place is free. When the returned future is dropped, the guest is
     /// stopped too.
-    pub async fn run(&self, prepared: &Prepared, mut context: AttemptContext) -> Report {
+    pub async fn run(&self, prepared: &Prepared, context: AttemptContext) -> Report {
+        self.call(Callee::Run(prepared.pre.clone()), prepared.metered, context).await
+    }
+
+    /// What a component says of itself: an object. `None` when it does not export
+    /// `flowmonkey:jobs/metadata`. It runs as an attempt does, in an instance of its own within these limits, but for
+    /// 5 s at most, without a job, and every call that could change or reach something is denied.
+    ///
+    /// # Errors
+    /// `INVALID_OUTPUT` and `OUTPUT_TOO_LARGE` (over 256 KiB) say what is wrong with the answer; the other codes
+    /// are those of an attempt.
+    pub async fn describe(&self, prepared: &Prepared, limits: &Limits) -> Result<Option<JsonText>, JobError> {
+        let Some(callee) = Callee::describe(prepared)? else { return Ok(None) };
+        let report = self.call(callee, prepared.metered, description::context(limits)).await;
+        description::answer(report.outcome).map(Some)
+    }
+
+    async fn call(&self, callee: Callee, metered: bool, mut context: AttemptContext) -> Report {
         context.limits.memory_bytes_max = context.limits.memory_bytes_max.min(self.memory_bytes_ceiling);
         let (Ok(place), Some(guests)) = (self.places.clone().acquire_owned().await, &self.guests) else {
             return Report { outcome: Outcome::Released, usage: Usage::default() };
@@ -183,11 +203,9 @@ impl Sandbox {
         let control = context.control.clone();
         let busy = self.engines.ticker.busy();
         let (stop, stopped) = oneshot::channel();
-        let pre = prepared.pre.clone();
-        let metered = prepared.metered;
         let network = self.network.clone();
         let mut guest = AbortOnDrop(guests.spawn(async move {
-            let report = attempt::run(pre, metered, context, network, stopped).await;
+            let report = attempt::run(callee, metered, context, network, stopped).await;
             drop((busy, place));
             report
         }));

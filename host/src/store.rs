@@ -20,8 +20,8 @@ pub use effect::{EffectFault, EffectStore};
 pub use error::StoreError;
 pub use execution::{CONTEXT_BYTES_MAX, CONTEXT_KEYS_MAX, ContextFault, Execution, ExecutionStore};
 pub use handler::{
-    Activation, AuditRow, HandlerFault, HandlerRow, HandlerStore, InUse, NewVersion, Pushed, RunnerVersion,
-    VersionRole, VersionRow,
+    Activation, AuditRow, COMPONENT_BYTES_MAX, HandlerFault, HandlerRow, HandlerStore, InUse, NewVersion,
+    Pushed, RunnerVersion, VersionRole, VersionRow, VersionTag,
 };
 pub use model::{
     Changed, Claim, ClaimRequest, Claimed, Created, HandlerPlaces, HandlerStats, LeaseState, ListFilter,
@@ -39,8 +39,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything a store does, for those who hold one: `Arc<dyn Store>`.
-pub trait Store: JobStore + LeaseStore + GuestStore + EffectStore + ExecutionStore + ScheduleStore {}
-impl<T: JobStore + LeaseStore + GuestStore + EffectStore + ExecutionStore + ScheduleStore> Store for T {}
+pub trait Store:
+    JobStore + LeaseStore + GuestStore + EffectStore + ExecutionStore + ScheduleStore + HandlerStore
+{
+}
+impl<T> Store for T where
+    T: JobStore + LeaseStore + GuestStore + EffectStore + ExecutionStore + ScheduleStore + HandlerStore
+{
+}
 
 /// A store shared by the parts of one process.
 pub type SharedStore = Arc<dyn Store>;
@@ -106,7 +112,7 @@ pub trait JobStore: Send + Sync + 'static {
 #[async_trait]
 pub trait LeaseStore: Send + Sync + 'static {
     /// Leases due jobs: lowest priority number first, then oldest due first. Rows that another
-    /// transaction holds are skipped, not waited for.
+    /// transaction holds are skipped, not waited for, and so are jobs of handlers that are paused.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError>;
 
     /// Beats for many leases at once, and tells of each whether it still holds. The answers are in

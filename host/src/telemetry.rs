@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 const ATTEMPT: &str = "flowmonkey::attempt";
 const RUNNER: &str = "flowmonkey::runner";
 const GUEST: &str = "flowmonkey::guest";
+const CATALOG: &str = "flowmonkey::catalog";
 const REAPER: &str = "flowmonkey::reaper";
 const SCHEDULER: &str = "flowmonkey::scheduler";
 
@@ -152,4 +153,40 @@ pub(crate) fn schedule_failing(schedule: &str, why: &dyn Display) {
 /// The scheduler could not look; it looks again after its interval.
 pub(crate) fn scheduler_failing(why: &dyn Display) {
     warn!(target: SCHEDULER, %why, "scheduler cannot look");
+}
+
+/// A name means another version from now on.
+pub(crate) fn handler_swapped(handler: &str, version: &str, canary: Option<&str>) {
+    info!(target: CATALOG, handler, version, canary, "handler swapped in");
+}
+
+/// A folder's handler is new or has changed.
+pub(crate) fn handler_loaded(handler: &str) {
+    info!(target: CATALOG, handler, "handler swapped in");
+}
+
+/// A file of a folder is no handler; what it was before goes on.
+pub(crate) fn handler_refused(code: &str, why: &dyn Display) {
+    error!(target: CATALOG, code, %why, "handler refused");
+}
+
+/// A handler was removed from the database or its folder.
+pub(crate) fn handler_removed(handler: &str) {
+    info!(target: CATALOG, handler, "handler removed");
+}
+
+/// A version that should be active cannot be loaded; what was there before goes on.
+pub(crate) fn version_refused(handler: &str, version: &str, code: &str, why: &dyn Display, after: Duration) {
+    error!(target: CATALOG, handler, version, code, %why, again_in = ?after, "version refused; what was there before goes on");
+}
+
+/// A handler asks for what the operator does not allow.
+pub(crate) fn asked_in_vain(handler: &str, grants: &str) {
+    let remedy = "such calls are denied; [allow] and [handlers.NAME] in the settings file would allow them";
+    warn!(target: CATALOG, handler, grants, remedy, "asked in vain");
+}
+
+/// What the database wanted at the start was tried.
+pub(crate) fn handlers_ready(runner_id: &str, handlers: usize, refused: usize, after: Duration) {
+    info!(target: CATALOG, runner_id, handlers, refused, ?after, "handlers ready");
 }

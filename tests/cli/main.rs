@@ -3,6 +3,7 @@
 mod bad_input;
 mod compiling;
 mod databases;
+mod handlers;
 mod inspect;
 mod jobs;
 mod life;

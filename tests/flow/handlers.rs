@@ -68,8 +68,8 @@ async fn a_job_may_ask_for_heartbeats_by_itself(Fixture { store, .. }: Fixture) 
     runner.stop().await;
 }
 
-#[test]
-fn a_folder_gives_its_handler_a_name_and_settings() {
+#[tokio::test]
+async fn a_folder_gives_its_handler_a_name_and_settings() {
     let folder = tempfile::tempdir().unwrap();
     let write = |path: &str, bytes: &[u8]| {
         let path = folder.path().join(path);
@@ -86,13 +86,13 @@ fn a_folder_gives_its_handler_a_name_and_settings() {
     write("wrong/handler.toml", b"colour = 'red'");
     write("notes/readme.txt", b"no handler");
     let catalog = Catalog::new(Arc::new(Sandbox::new(&SandboxConfig::new(Compilation::InProcess)).unwrap()));
-    let report = catalog.load_folder(folder.path(), &Policy::default()).unwrap();
+    let report = catalog.load_folder(folder.path(), &Policy::default()).await.unwrap();
     let denied = DeniedGrants { handler: "mails".into(), grants: vec!["context = true".into()] };
     assert_eq!(report.denied, [denied]);
     assert!(!catalog.resolve("mails").unwrap().settings.grants.context);
     let policy =
         Policy { allowance: Allowance { context: true, ..Allowance::default() }, ..Policy::default() };
-    let report = catalog.load_folder(folder.path(), &policy).unwrap();
+    let report = catalog.load_folder(folder.path(), &policy).await.unwrap();
     assert_eq!(report.denied, []);
     assert_eq!(catalog.names(), ["mails", "plain", "renamed"]);
     let mails = catalog.resolve("mails").unwrap();

@@ -25,8 +25,12 @@ fn longest_function(text: &str) -> (usize, String) {
         if !is_function || code.ends_with(';') || code.ends_with('}') {
             continue;
         }
-        let closing = format!("{}}}", &line[..line.len() - code.len()]);
-        let end = lines[at..].iter().position(|line| *line == closing).unwrap_or(0);
+        let indent = &line[..line.len() - code.len()];
+        let closing = format!("{indent}}}");
+        // A trait's method has no body.
+        let declared = format!("{indent}) ");
+        let ends = |line: &&str| **line == closing || line.starts_with(&declared) && line.ends_with(';');
+        let end = lines[at..].iter().position(ends).unwrap_or(0);
         longest = longest.max((end + 1, code.to_owned()));
     }
     longest
@@ -45,4 +49,6 @@ fn a_long_function_would_be_found() {
     let body = "        step();\n".repeat(80);
     let text = format!("impl X {{\n    pub(crate) async fn long() {{\n{body}    }}\n}}\n");
     assert_eq!(longest_function(&text).0, 82);
+    let declared = format!("trait X {{\n    async fn declared(\n        &self,\n    ) -> u8;\n{body}}}\n");
+    assert_eq!(longest_function(&declared).0, 3);
 }

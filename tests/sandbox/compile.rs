@@ -6,7 +6,7 @@ mod children;
 mod code;
 mod lines;
 
-pub(crate) use bombs::{many_functions, one_huge_function};
+pub(crate) use bombs::many_functions;
 
 use flowmonkey_jobs::sandbox::{
     ChildCompiler, Compilation, Limits, LoadError, Prepared, Sandbox, SandboxConfig,

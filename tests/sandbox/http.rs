@@ -6,6 +6,6 @@ mod ending;
 mod grant;
 mod large;
 mod request;
-mod server;
+use flowmonkey_tests::server;
 mod slow;
 mod world;

@@ -6,6 +6,7 @@ mod border;
 mod capability;
 mod compile;
 mod config;
+mod describe;
 mod examples;
 mod fuzzed;
 mod hostile;

@@ -233,6 +233,7 @@ pub(crate) fn ending(report: &Report) -> &str {
         Outcome::Success(_) => "completed",
         Outcome::Wait { .. } => "waiting",
         Outcome::Released => "released",
+        Outcome::Postponed { .. } => "postponed",
         Outcome::Retryable { error, .. } | Outcome::Fatal(error) => &error.code,
     }
 }

@@ -12,6 +12,7 @@ on_postgres! {
     arguments_may_be_positional,
     arguments_may_be_named,
     a_handler_is_enough,
+    a_job_may_be_pinned_to_a_version,
     a_delay_counts_from_now,
     a_moment_wins_over_a_delay,
     a_claim_takes_what_was_enqueued,
@@ -60,6 +61,13 @@ async fn arguments_may_be_named(f: Fixture) {
     assert_eq!((job.run_at, job.priority, job.max_attempts), (Some(5000), 4, 7));
     assert_eq!((job.unique_key.as_deref(), job.execution_id.as_deref()), (Some("k"), Some("e")));
     assert_eq!(job.step_id.as_deref(), Some("s"));
+}
+
+async fn a_job_may_be_pinned_to_a_version(f: Fixture) {
+    let job = enqueued(&f, "'h', pinned_version => '1.2'").await;
+    assert_eq!(job.pinned_version.as_deref(), Some("1.2"));
+    let last = "'h', '{}', null, 0, 0, 3, null, null, null, null, '1.3'";
+    assert_eq!(enqueued(&f, last).await.pinned_version.as_deref(), Some("1.3"));
 }
 
 /// What it leaves out is as the library would have it.
@@ -199,6 +207,8 @@ async fn a_bad_argument_is_refused_with_its_reason(f: Fixture) {
         (format!("'h', step_id => '{long}'"), "step_id"),
         ("'h', step_id => E'a\\tb'".into(), "step_id"),
         ("'h', execution_id => ''".into(), "execution_id"),
+        ("'h', pinned_version => ''".into(), "pinned_version"),
+        (format!("'h', pinned_version => '{long}'"), "pinned_version"),
     ];
     for (arguments, word) in table {
         let Err(sqlx::Error::Database(error)) = call(f.pg(), &arguments).await else {

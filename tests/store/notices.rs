@@ -51,7 +51,7 @@ async fn speak_up(f: &Fixture) {
 const LAST: &str = "the last of these";
 
 /// What was told until now: up to a notice that is made for this.
-async fn told(f: &Fixture, notices: &mut Notices) -> Vec<Notice> {
+pub(crate) async fn told(f: &Fixture, notices: &mut Notices) -> Vec<Notice> {
     match f.database {
         Database::Postgres(_) => drop(f.execute(&format!("notify flowmonkey, 'cancelled {LAST}'")).await),
         Database::Sqlite(_) => assert_eq!(f.store.cancel(LAST).await.unwrap(), Changed::NotFound),

@@ -30,6 +30,41 @@ pub fn handler(fields: &str) -> Vec<u8> {
     component(&handler_text(fields))
 }
 
+/// A handler that counts down from `turns` and then returns a text, which needs no escaping.
+pub fn saying(text: &str, turns: u32) -> Vec<u8> {
+    let length = text.len() + 2;
+    handler(&format!(
+        r#"(data (memory $memory) (i32.const 2048) "\22{text}\22")
+        (func (export "run") (param i32 i32) (result i32) (local $turns i32)
+            (local.set $turns (i32.const {turns}))
+            (loop $again
+                (local.set $turns (i32.sub (local.get $turns) (i32.const 1)))
+                (br_if $again (i32.gt_s (local.get $turns) (i32.const 0))))
+            (i32.store8 (i32.const 1040) (i32.const 1))
+            (i32.store (i32.const 1044) (i32.const 2048))
+            (i32.store (i32.const 1048) (i32.const {length}))
+            (i32.const 1024))"#
+    ))
+}
+
+/// One function whose values all stay alive to its end: far more work than its bytes suggest.
+pub fn bomb() -> Vec<u8> {
+    let steps: String = (0..200_000)
+        .map(|at| {
+            format!(
+                "(local.set {} (i32.add (local.get {}) (i32.load (local.get {}))))",
+                at % 4000,
+                at % 3989,
+                at % 3967
+            )
+        })
+        .collect();
+    let locals = "i32 ".repeat(4000);
+    handler(&format!(
+        r#"(func (export "run") (param i32 i32) (result i32) (i32.const 1024)) (func $huge (local {locals}) (loop $again {steps} (br_if $again (local.get 1))))"#
+    ))
+}
+
 /// A host function for a handler's module to import as `host` `NAME`.
 pub struct HostFunction {
     /// What the module calls it.
@@ -65,6 +100,28 @@ pub fn handler_text(fields: &str) -> String {
     let exports = EXPORTS.replace("$LIFT", &lift);
     format!("(component {TYPES} {LIBC} (core module $main {IMPORTS} {fields}) {exports})")
 }
+
+/// A handler that describes itself: as [`handler`], and `fields` define a function `describe` as well, from nothing
+/// to the address of a pointer and a length. They may export a function `described` to be called once that is read.
+pub fn described(fields: &str) -> Vec<u8> {
+    let after = if fields.contains("(export \"described\")") {
+        r#"(post-return (core func $main "described"))"#
+    } else {
+        ""
+    };
+    let metadata = format!(
+        r#"(func $describe (result string)
+            (canon lift (core func $main "describe") (memory (core memory $libc "memory")) {after}))
+        (instance $metadata (export "describe" (func $describe)))
+        (export "flowmonkey:jobs/metadata@0.1.0" (instance $metadata)))"#
+    );
+    let text = handler_text(&format!("{NOTHING} {fields}"));
+    let open = text.trim_end().strip_suffix(')').unwrap_or_default();
+    component(&format!("{open} {metadata}"))
+}
+
+/// A `run` that succeeds without a result.
+const NOTHING: &str = r#"(func (export "run") (param i32 i32) (result i32) (i32.const 1024))"#;
 
 const TYPES: &str = r#"
     (import "flowmonkey:jobs/types@0.1.0" (instance $types

@@ -139,6 +139,23 @@ impl Folder {
         }
     }
 
+    /// The handler of the database as JSON once it fits.
+    pub fn wait_for_handler(
+        &self,
+        name: &str,
+        fits: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let handler = self.json(&["handlers", "show", name]);
+            if fits(&handler) {
+                return handler;
+            }
+            assert!(Instant::now() < deadline, "it never came to that: {handler:#}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     pub fn wait_for_status(&self, id: &str, status: &str) -> serde_json::Value {
         self.wait_for_job(id, |job| job["status"] == status)
     }

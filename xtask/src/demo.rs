@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: the product on one screen, through its own program and nothing else.
 
+mod reload;
+
 use crate::screen::{self, Screen, Shown, text};
 use crate::{Result, guests, shell};
 use serde_json::{Value, json};
@@ -71,7 +73,9 @@ pub(crate) fn demo() -> Result<()> {
     let shown: Vec<Shown<'_>> = pair(&plan, &jobs);
     println!("\n{}", screen::table(&shown));
     explain(&plan, &jobs);
+    let reload = reload::show(&runner);
     runner.stop();
+    reload?;
     let wrong: Vec<String> = plan.iter().zip(&jobs).filter_map(|(job, found)| misfit(job, found)).collect();
     if wrong.is_empty() {
         println!("Every job ended as it must.");

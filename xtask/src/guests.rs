@@ -20,19 +20,44 @@ pub(crate) fn build_for_tests() -> Result<PathBuf> {
     let examples = build()?;
     let handlers = shell::root().join("target/test-handlers");
     build_into(&handlers, "tests/probe", &["probe"])?;
+    for (version, number) in versions()?.iter().zip(1..) {
+        copy(version, &handlers.join(format!("greet-{number}.wasm")))?;
+    }
     for name in EXAMPLES {
         copy(&examples.join(format!("{name}.wasm")), &handlers.join(format!("{name}.wasm")))?;
     }
     Ok(handlers)
 }
 
+/// Builds `greet` in its two versions, apart from the other handlers.
+pub(crate) fn versions() -> Result<[PathBuf; 2]> {
+    let versions = shell::root().join("target/versions");
+    let build = |number: u8, features: &[&str]| -> Result<PathBuf> {
+        let folder = versions.join(number.to_string());
+        build_with(
+            &folder,
+            "guest-examples/rust",
+            &["greet"],
+            &[&["--package", "greet"], features].concat(),
+        )?;
+        let path = versions.join(format!("greet-{number}.wasm"));
+        copy(&folder.join("greet.wasm"), &path)?;
+        Ok(path)
+    };
+    Ok([build(1, &[])?, build(2, &["--features", "second"])?])
+}
+
 fn build_into(handlers: &Path, workspace: &str, names: &[&str]) -> Result<()> {
+    build_with(handlers, workspace, names, &[])
+}
+
+fn build_with(handlers: &Path, workspace: &str, names: &[&str], more: &[&str]) -> Result<()> {
     let workspace = shell::root().join(workspace);
     let target = workspace.join("target");
     // The target folder is named, so that a setting of the user's does not move the result.
     let mut build = shell::cargo();
     build.current_dir(&workspace).args(["build", "--release", "--locked", "--target", "wasm32-wasip2"]);
-    shell::run(build.arg("--target-dir").arg(&target))?;
+    shell::run(build.args(more).arg("--target-dir").arg(&target))?;
     std::fs::create_dir_all(handlers).map_err(|error| format!("{}: {error}", handlers.display()))?;
     for name in names {
         let built = target.join("wasm32-wasip2/release").join(format!("{}.wasm", name.replace('-', "_")));

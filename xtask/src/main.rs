@@ -4,6 +4,7 @@
 mod demo;
 mod guests;
 mod postgres;
+mod registry;
 mod screen;
 mod shell;
 mod suites;
@@ -15,7 +16,8 @@ cargo xtask demo          builds everything and shows jobs going through the san
 cargo xtask test [ARGS]   sets up what the tests need and runs them all; ARGS go to `cargo test`
 cargo xtask bench NAME    measures: `attempt` (a sandboxed attempt against wasmtime alone), `compile` (in process, by a
                           child, cached), `limits` (what metering costs, and how soon a guest is stopped),
-                          `queue` (claim and record against raw SQL, and claims beside a backlog)
+                          `queue` (claim and record against raw SQL, and claims beside a backlog),
+                          `handlers` (from a push to the first job, and a start with 200 handlers)
 cargo xtask fuzz [SECONDS] fuzzes each target for so long [600]; needs cargo-fuzz
 cargo xtask guests        builds the guest examples and puts them into target/handlers";
 

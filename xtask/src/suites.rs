@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `bench`: everything the suites and benchmarks need, then them.
 
 use crate::postgres::{Durable, Postgres};
-use crate::{Result, guests, shell};
+use crate::{Result, guests, registry, shell};
 
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let handlers = guests::build_for_tests()?;
@@ -18,7 +18,22 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     if let Some(postgres) = &postgres {
         test.env("DATABASE_URL", postgres.url());
     }
-    shell::run(&mut test)
+    let missing = match registry::program() {
+        Ok(program) => {
+            test.env("FLOWMONKEY_REGISTRY", program);
+            None
+        }
+        Err(why) => {
+            let options = !arguments.iter().any(|argument| argument == "--");
+            test.args(options.then_some("--")).args(["--skip", registry::TESTS]);
+            Some(why)
+        }
+    };
+    shell::run(&mut test)?;
+    if let Some(why) = missing {
+        eprintln!("xtask: skipped the tests `{}`: {why}", registry::TESTS);
+    }
+    Ok(())
 }
 
 /// Runs one benchmark, on a Postgres cluster that keeps what it commits, as production's does.

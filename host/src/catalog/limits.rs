@@ -161,6 +161,57 @@ impl WrittenLimits {
     }
 }
 
+/// What one key of the limits is, for documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LimitKey {
+    /// As it is written.
+    pub(super) name: String,
+    /// How its value is written.
+    pub(super) kind: Kind,
+    /// Where nobody says anything; empty where it is none at all.
+    pub(super) default: String,
+    /// How far it may go where the operator says nothing; none where it may go anywhere.
+    pub(super) ceiling: Option<String>,
+}
+
+/// How a limit is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Fuel,
+    Span,
+    Size,
+    Count,
+}
+
+/// All limits, in the order in which people look for them.
+pub(super) fn keys() -> Vec<LimitKey> {
+    let (defaults, ceiling) = (Limits::default(), Limits::ceiling());
+    let fuel = |fuel: Option<u64>| fuel.map_or("unlimited".into(), |fuel| fuel.to_string());
+    let key = |name: &str, kind, default: String, ceiling| LimitKey {
+        name: name.replace('_', "-"),
+        kind,
+        default,
+        ceiling,
+    };
+    let beat = defaults.heartbeat_timeout.map(span::shown).unwrap_or_default();
+    let mut keys = vec![
+        key("fuel", Kind::Fuel, fuel(defaults.fuel), Some(fuel(ceiling.fuel))),
+        key("heartbeat-timeout", Kind::Span, beat, None),
+    ];
+    macro_rules! list {
+        ($($key:ident: $field:ident, $kind:ident;)*) => {
+            $(keys.push(key(
+                stringify!($key),
+                $kind::KIND,
+                $kind::shown(defaults.$field),
+                Some($kind::shown(ceiling.$field)),
+            ));)*
+        };
+    }
+    each_limit!(list);
+    keys
+}
+
 /// The limits that are above their ceiling, each with both, as people write them.
 pub fn above_ceiling(limits: &Limits, ceiling: &Limits) -> Vec<String> {
     let mut above = Vec::new();
@@ -200,6 +251,8 @@ pub(super) fn highest(one: &Limits, other: &Limits) -> Limits {
 mod size {
     use super::Size;
 
+    pub(super) const KIND: super::Kind = super::Kind::Size;
+
     pub(super) fn value<T: TryFrom<usize> + Bounded>(size: Size) -> T {
         T::try_from(size.0).unwrap_or(T::MOST)
     }
@@ -221,6 +274,8 @@ mod size {
 
 /// A number of things.
 mod count {
+    pub(super) const KIND: super::Kind = super::Kind::Count;
+
     pub(super) fn value<T: From32>(count: u32) -> T {
         T::from32(count)
     }
@@ -247,6 +302,8 @@ mod count {
 /// A time.
 mod span {
     use super::{Duration, Span};
+
+    pub(super) const KIND: super::Kind = super::Kind::Span;
 
     pub(super) fn value(span: Span) -> Duration {
         span.0

@@ -1,6 +1,8 @@
 use super::HandlerSettings;
 use super::limits::{WrittenLimits, above_ceiling, highest};
 use super::manifest::Manifest;
+use super::metadata::Metadata;
+use super::signature::{TrustedKeys, WrittenSignatures};
 use crate::sandbox::{Allowance, ConfigValues, Limits};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ pub struct Policy {
     pub allowance: Allowance,
     /// What is said of one handler alone, by its name.
     pub handlers: BTreeMap<String, HandlerPolicy>,
+    /// Whose signature a component must have, if anybody's.
+    pub signatures: TrustedKeys,
 }
 
 /// What the operator says of one handler.
@@ -38,7 +42,8 @@ impl From<HandlerSettings> for Policy {
     /// These settings for all, the default ceiling where it is higher, and nothing allowed.
     fn from(defaults: HandlerSettings) -> Self {
         let ceiling = highest(&defaults.limits, &Limits::ceiling());
-        Policy { defaults, ceiling, allowance: Allowance::default(), handlers: BTreeMap::new() }
+        let (allowance, handlers, signatures) = Default::default();
+        Policy { defaults, ceiling, allowance, handlers, signatures }
     }
 }
 
@@ -49,7 +54,7 @@ impl Default for Policy {
 }
 
 /// The policy as it is written in the runner's settings file, in its tables `[limits]`, `[ceiling]`,
-/// `[allow]` and `[handlers.NAME]`.
+/// `[allow]`, `[handlers.NAME]` and `[signatures]`.
 #[derive(Debug, Clone, Default)]
 pub struct WrittenPolicy {
     /// What a handler gets that says nothing.
@@ -60,6 +65,8 @@ pub struct WrittenPolicy {
     pub allow: Allowance,
     /// What is said of one handler alone.
     pub handlers: BTreeMap<String, WrittenHandlerPolicy>,
+    /// Whose signatures components must have.
+    pub signatures: WrittenSignatures,
 }
 
 /// `[handlers.NAME]` as it is written.
@@ -100,7 +107,8 @@ impl WrittenPolicy {
             return Err(format!("[limits]: {above}"));
         }
         let defaults = HandlerSettings { limits, ..defaults };
-        let mut policy = Policy { ceiling, allowance: self.allow, ..Policy::from(defaults) };
+        let signatures = self.signatures.resolve().map_err(|why| format!("[signatures]: {why}"))?;
+        let mut policy = Policy { ceiling, allowance: self.allow, signatures, ..Policy::from(defaults) };
         for (name, written) in self.handlers {
             let of = |why: String| format!("[handlers.{name}]: {why}");
             let config = Arc::new(values(&written.config).map_err(of)?);
@@ -154,20 +162,26 @@ impl Policy {
     /// # Errors
     /// Names each key that is unknown, makes no sense, or is over its ceiling.
     pub fn read_manifest(&self, name: &str, toml: &str) -> Result<(HandlerSettings, Vec<String>), String> {
-        self.settings(name, &Manifest::parse(toml)?)
+        self.settings(name, &Manifest::parse(toml)?, None)
     }
 
-    /// What a handler gets, and what it asked for in vain.
+    /// What a handler gets, and what it asked for in vain. What the component says of itself counts where the
+    /// manifest says nothing: that is its timeout.
     ///
     /// # Errors
     /// Names each of its limits that is over its ceiling, and whatever else makes no sense.
-    pub(super) fn settings(
+    pub fn settings(
         &self,
         name: &str,
         manifest: &Manifest,
+        metadata: Option<&Metadata>,
     ) -> Result<(HandlerSettings, Vec<String>), String> {
         let of_one = self.handlers.get(name).cloned().unwrap_or_default();
         let mut settings = manifest.settings(&self.defaults)?;
+        let described = metadata.and_then(|metadata| metadata.default_timeout);
+        if let (None, Some(timeout)) = (manifest.timeout(), described) {
+            settings.limits.wall_max = timeout;
+        }
         let above = above_ceiling(&settings.limits, &of_one.ceiling.apply(self.ceiling));
         if !above.is_empty() {
             let all = above.join("; ");
@@ -176,7 +190,7 @@ impl Policy {
             ));
         }
         let allowance = of_one.allowance.and(&self.allowance);
-        let meeting = allowance.meet(&manifest.grants, &of_one.config.keys());
+        let meeting = allowance.meet(manifest.grants(), &of_one.config.keys());
         settings.grants = meeting.granted;
         settings.config = of_one.config;
         Ok((settings, meeting.refused))
@@ -186,6 +200,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn policy(handlers: &str) -> Result<Policy, String> {
         let handlers = toml::from_str(handlers).map_err(|error| error.to_string())?;
@@ -219,8 +234,22 @@ mod tests {
         assert!(above.contains("memory is 2.0 GiB, over the ceiling of 1.0 GiB"), "{above}");
         assert!(above.contains("fuel is unlimited") && above.contains("[ceiling]"), "{above}");
         let other = Manifest::parse("[limits]\nmemory = '1GiB'").unwrap();
-        assert!(policy.settings("other", &other).is_err());
+        assert!(policy.settings("other", &other, None).is_err());
         assert_eq!(policy.highest_ceiling().memory_bytes_max, 1 << 30);
+    }
+
+    #[test]
+    fn a_described_timeout_counts_where_the_manifest_says_nothing() {
+        let policy = Policy::default();
+        let of = |toml: &str, timeout: u64| {
+            let default_timeout = Some(Duration::from_secs(timeout));
+            let metadata = Metadata { default_timeout, ..Metadata::default() };
+            let settings = policy.settings("mail", &Manifest::parse(toml).unwrap(), Some(&metadata));
+            settings.map(|(settings, _)| settings.limits.wall_max.as_secs())
+        };
+        assert_eq!(of("", 7), Ok(7));
+        assert_eq!(of("[limits]\ntimeout = '3s'", 7), Ok(3));
+        assert!(of("", 100_000_000).unwrap_err().contains("timeout is"), "the ceiling holds");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use super::connect::Target;
 use super::{BadInput, Exit, show, table, view};
 use anyhow::Context;
+use flowmonkey_jobs::catalog::{InputChecks, InputFault};
 use flowmonkey_jobs::job::{
     INPUT_BYTES_MAX, Job, JsonText, MAX_ATTEMPTS_DEFAULT, NewJob, RetryPolicy, Start, Status, Unique,
 };
@@ -40,6 +41,9 @@ pub(super) struct EnqueueArgs {
     /// Time its handler may go without a heartbeat of its own [default: the handler's]
     #[arg(long, value_name = "TIME")]
     heartbeat_timeout: Option<Span>,
+    /// The version of the handler that it runs with, in every attempt [default: the one that is active then]
+    #[arg(long = "handler-version", value_name = "VERSION")]
+    handler_version: Option<String>,
     /// The workflow execution it belongs to
     #[arg(long, value_name = "ID")]
     execution: Option<String>,
@@ -104,6 +108,7 @@ impl EnqueueArgs {
             unique: self.unique_key.as_ref().map(unique),
             retry,
             heartbeat_timeout: self.heartbeat_timeout.map(|time| time.0),
+            pinned_version: self.handler_version.clone(),
             ..NewJob::new(&self.handler, input)
         };
         job.check().map_err(|error| BadInput(error.to_string()))?;
@@ -111,10 +116,20 @@ impl EnqueueArgs {
     }
 }
 
+/// What whoever enqueues can mend is bad input.
+pub(super) async fn check_input(store: &SharedStore, job: &NewJob) -> anyhow::Result<()> {
+    match InputChecks::new(store.clone()).check(job).await {
+        Ok(()) => Ok(()),
+        Err(InputFault::Store(error)) => Err(error.into()),
+        Err(mistake) => Err(BadInput(format!("{mistake}; nothing was created")).into()),
+    }
+}
+
 pub(super) async fn enqueue(args: EnqueueArgs, target: &Target, json: bool) -> anyhow::Result<Exit> {
     // Before the store is opened: what is wrong with the input is wrong without one.
     let job = args.job()?;
     let store = target.open(1).await?;
+    check_input(&store, &job).await?;
     let Created { job, is_new } = store.create(job).await?;
     if !is_new {
         eprintln!("flowmonkey: {} holds this key already; no new job", job.id);

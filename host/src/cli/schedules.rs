@@ -1,7 +1,7 @@
 use super::connect::Target;
 use super::{BadInput, Exit, enqueue, table, view};
 use flowmonkey_jobs::clock;
-use flowmonkey_jobs::job::{JsonText, MAX_ATTEMPTS_DEFAULT};
+use flowmonkey_jobs::job::{JsonText, MAX_ATTEMPTS_DEFAULT, NewJob};
 use flowmonkey_jobs::scheduler::{ScheduleError, Scheduler, Upcoming};
 use flowmonkey_jobs::store::{Missed, NewSchedule, Schedule};
 use serde::Serialize;
@@ -109,7 +109,9 @@ async fn add(args: AddArgs, target: &Target, json: bool) -> anyhow::Result<Exit>
         ..NewSchedule::new(args.name, args.cron, args.handler, input)
     };
     schedule.check().map_err(mistake)?;
-    let scheduler = Scheduler::new(target.open(1).await?);
+    let store = target.open(1).await?;
+    enqueue::check_input(&store, &NewJob::new(&schedule.handler, schedule.input.clone())).await?;
+    let scheduler = Scheduler::new(store);
     scheduler.schedule_recurring(&schedule).await.map_err(mistake)?;
     let upcoming = scheduler.list(3).await?;
     let added = upcoming.into_iter().filter(|one| one.schedule.spec.name == schedule.name);

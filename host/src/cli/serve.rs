@@ -1,17 +1,16 @@
 use super::connect::Target;
 use super::logging::{self, LogFormat};
 use super::{BadInput, Exit};
-use crate::config::{FILE_DEFAULT, RawSettings, Settings};
+use crate::config::{RawSettings, Settings};
 use anyhow::Context;
-use flowmonkey_jobs::catalog::Catalog;
-use flowmonkey_jobs::job::ErrorCode;
+use flowmonkey_jobs::catalog::{Catalog, Folder, FolderReport, StoredHandlers};
 use flowmonkey_jobs::reaper::Reaper;
 use flowmonkey_jobs::runner::Runner;
 use flowmonkey_jobs::sandbox::{Allowance, Sandbox};
 use flowmonkey_jobs::scheduler::{Scheduler, SchedulerSettings};
 use flowmonkey_jobs::store::SharedStore;
 use flowmonkey_jobs::units::Span;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -27,9 +26,9 @@ pub(super) struct DevArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
-    /// The folder of the handlers: NAME.wasm, or NAME/ with handler.toml and a component
+    /// A folder of handlers beside those of the database: NAME.wasm, or NAME/ with handler.toml and a component
     #[arg(long, value_name = "FOLDER", env = "FLOWMONKEY_HANDLERS")]
-    handlers: PathBuf,
+    handlers: Option<PathBuf>,
     #[command(flatten)]
     serve: ServeArgs,
 }
@@ -61,18 +60,26 @@ fn dev_defaults() -> RawSettings {
     }
 }
 
+/// Where handlers come from, beside the database.
+#[derive(Debug)]
+struct Source {
+    folder: Option<PathBuf>,
+    /// Whether the folder is looked at again and again.
+    watched: bool,
+}
+
 pub(super) async fn dev(args: DevArgs, target: &Target) -> anyhow::Result<Exit> {
     logging::start(args.serve.log_format);
     let settings = args.serve.settings(dev_defaults())?;
     let store = target.open_or_create(connections(&settings)).await?;
-    serve(store, &args.folder, settings).await
+    serve(store, Source { folder: Some(args.folder), watched: true }, settings).await
 }
 
 pub(super) async fn run(args: RunArgs, target: &Target) -> anyhow::Result<Exit> {
     logging::start(args.serve.log_format);
     let settings = args.serve.settings(RawSettings::default())?;
     let store = target.open(connections(&settings)).await?;
-    serve(store, &args.handlers, settings).await
+    serve(store, Source { folder: args.handlers, watched: false }, settings).await
 }
 
 /// The loops need one each; guests that write share the rest.
@@ -82,29 +89,49 @@ fn connections(settings: &Settings) -> u32 {
 
 impl ServeArgs {
     fn settings(self, defaults: RawSettings) -> anyhow::Result<Settings> {
-        let file = match self.config {
-            Some(path) => RawSettings::read(&path).map_err(BadInput)?,
-            None if Path::new(FILE_DEFAULT).exists() => {
-                RawSettings::read(Path::new(FILE_DEFAULT)).map_err(BadInput)?
-            }
-            None => RawSettings::default(),
-        };
+        let file = RawSettings::find(self.config.as_deref()).map_err(BadInput)?;
         Ok(Settings::try_from(self.settings.over(file).over(defaults)).map_err(BadInput)?)
     }
 }
 
-async fn serve(store: SharedStore, folder: &Path, settings: Settings) -> anyhow::Result<Exit> {
+async fn serve(store: SharedStore, source: Source, settings: Settings) -> anyhow::Result<Exit> {
     // From here on a signal means "stop", also while components compile.
     let mut signals = Signals::listen()?;
-    let catalog = tokio::select! {
-        loaded = load(folder.to_owned(), &settings) => loaded?,
-        () = signals.next() => return Ok(Exit::Done),
-    };
-    let runner = Runner::builder(store.clone()).handlers(catalog).settings(settings.runner).build()?;
+    let sandbox = settings.sandbox.clone();
+    let sandbox =
+        tokio::task::spawn_blocking(move || Sandbox::new(&sandbox)).await.context("the sandbox")??;
+    let catalog = Arc::new(Catalog::new(Arc::new(sandbox)));
+    let folder = source.folder.as_ref().map(|path| Folder::new(path, settings.policy.clone()));
+    if let Some(folder) = &folder {
+        tokio::select! {
+            loaded = load(folder, &catalog) => loaded?,
+            () = signals.next() => return Ok(Exit::Done),
+        };
+    }
+    let stored = StoredHandlers::new(catalog.clone(), store.clone(), settings.policy);
+    let runner = Runner::builder(store.clone()).handlers(catalog.clone()).stored_handlers(stored);
+    let runner = runner.settings(settings.runner).build()?;
     let scheduler = Scheduler::new(store.clone()).start(SchedulerSettings::default());
     let reaper = Reaper::start_with_events(store, settings.reaper, runner.events().clone());
     runner.start();
-    signals.next().await;
+    let watched = folder.filter(|_| source.watched);
+    let watch = async {
+        match &watched {
+            Some(folder) => folder.watch(&catalog, |report| tell_change(folder, report)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = signals.next() => {}
+        () = watch => {}
+    }
+    stop(&runner, &mut signals).await;
+    scheduler.stop().await;
+    reaper.stop().await;
+    Ok(Exit::Done)
+}
+
+async fn stop(runner: &Runner, signals: &mut Signals) {
     let stop = runner.stop();
     tokio::pin!(stop);
     tokio::select! {
@@ -115,33 +142,13 @@ async fn serve(store: SharedStore, folder: &Path, settings: Settings) -> anyhow:
             stop.await;
         }
     }
-    scheduler.stop().await;
-    reaper.stop().await;
-    Ok(Exit::Done)
 }
 
 /// Compiles what the folder has; a bad file is reported and the others run.
-async fn load(folder: PathBuf, settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
-    let (sandbox, policy) = (settings.sandbox.clone(), settings.policy.clone());
-    let shown = folder.display().to_string();
-    let compile = move || -> anyhow::Result<_> {
-        let catalog = Catalog::new(Arc::new(Sandbox::new(&sandbox)?));
-        let report = catalog
-            .load_folder(&folder, &policy)
-            .map_err(|error| BadInput(format!("{}: {error}", folder.display())))?;
-        Ok((catalog, report))
-    };
-    let (catalog, report) = tokio::task::spawn_blocking(compile).await.context("loading handlers")??;
-    for refused in &report.refused {
-        let code = ErrorCode::HandlerLoadFailed.as_str();
-        tracing::error!(target: "flowmonkey::catalog", code, why = %refused, "handler refused");
-    }
-    for denied in &report.denied {
-        let grants = denied.grants.join(", ");
-        let remedy =
-            "such calls are denied; [allow] and [handlers.NAME] in the settings file would allow them";
-        tracing::warn!(target: "flowmonkey::catalog", handler = denied.handler, grants, remedy, "asked in vain");
-    }
+async fn load(folder: &Folder, catalog: &Catalog) -> anyhow::Result<()> {
+    let shown = folder.path().display();
+    let report = folder.load(catalog).await.map_err(|error| BadInput(format!("{shown}: {error}")))?;
+    report.log();
     if report.loaded.is_empty() {
         let message = if report.refused.is_empty() {
             format!("{shown} holds no handlers: put components there as NAME.wasm")
@@ -150,7 +157,17 @@ async fn load(folder: PathBuf, settings: &Settings) -> anyhow::Result<Arc<Catalo
         };
         return Err(BadInput(message).into());
     }
-    Ok(Arc::new(catalog))
+    Ok(())
+}
+
+fn tell_change(folder: &Folder, report: std::io::Result<FolderReport>) {
+    match report {
+        Ok(report) => report.log(),
+        Err(error) => {
+            let folder = folder.path().display();
+            tracing::warn!(target: "flowmonkey::catalog", %folder, why = %error, "folder cannot be listed; what it held goes on");
+        }
+    }
 }
 
 /// SIGINT and SIGTERM, whichever comes.

@@ -9,16 +9,30 @@ use std::time::Duration;
 const RUNNER_ALIVE: Duration = Duration::from_secs(60);
 const PAYLOAD_CHARS_MAX: usize = 2000;
 
-/// Why nothing happens to a pending job: no live runner has its handler.
+/// Why nothing happens to a pending job: its handler is paused, or no live runner has it.
 pub(super) async fn note(store: &SharedStore, job: &Job) -> Result<Option<String>, StoreError> {
     if job.status != Status::Pending {
         return Ok(None);
+    }
+    let paused = store.handler_rows().await?.into_iter().any(|row| row.name == job.handler && row.paused);
+    if paused {
+        let handler = &job.handler;
+        return Ok(Some(format!(
+            "the handler `{handler}` is paused; the job waits for `flowmonkey handlers resume {handler}`"
+        )));
     }
     let runners = store.runners(RUNNER_ALIVE).await?;
     if runners.iter().any(|runner| runner.handlers.contains(&job.handler)) {
         return Ok(None);
     }
     let handler = &job.handler;
+    let versions = runners.iter().flat_map(|runner| &runner.versions);
+    let refused = versions
+        .filter(|one| one.handler == *handler)
+        .find_map(|one| Some((&one.version, one.error.as_ref()?)));
+    if let Some((version, error)) = refused {
+        return Ok(Some(format!("version {version} of the handler `{handler}` cannot be loaded: {error}")));
+    }
     Ok(Some(if runners.is_empty() {
         format!("no runner is alive, so no runner has the handler `{handler}`; the job waits for one")
     } else {
@@ -63,6 +77,7 @@ pub(super) fn describe(job: &Job, note: Option<&str>, now_ms: i64) -> String {
         ("waits", (job.waits > 0).then(|| job.waits.to_string())),
         ("resumed with", job.resumed_with.as_ref().map(payload)),
         ("unique key", job.unique_key.clone()),
+        ("pinned to version", job.pinned_version.clone()),
         ("schedule", job.schedule.clone()),
         ("execution", job.execution_id.clone()),
         ("step", job.step_id.clone()),
@@ -88,12 +103,22 @@ fn history_line(entry: &HistoryEntry, now_ms: i64) -> String {
     let usage = entry.usage.as_ref().map(|usage| {
         format!("  {} fuel, {}, {}", table::fuel(usage), table::memory(usage), table::wall(usage))
     });
+    let ran = entry.ran.as_ref().map(|ran| {
+        let digest: String = ran.digest.chars().take(12).collect();
+        let version = table::short(&ran.version, 40);
+        if ran.digest.starts_with(&ran.version) {
+            format!("  {digest}")
+        } else {
+            format!("  version {version} ({digest})")
+        }
+    });
     let error = entry.error.as_ref().map(|error| format!("  {}", table::short(&error.to_string(), 100)));
     format!(
-        "   {:>3}  {:<10}{} ago{}{}",
+        "   {:>3}  {:<10}{} ago{}{}{}",
         entry.attempt,
         table::printable(&entry.outcome),
         table::age(now_ms - entry.at),
+        ran.unwrap_or_default(),
         usage.unwrap_or_default(),
         error.unwrap_or_default(),
     )

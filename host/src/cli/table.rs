@@ -131,6 +131,16 @@ fn trimmed(table: &Table) -> String {
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// A table of texts that may hold anything.
+pub(super) fn rows<const N: usize>(header: [&str; N], lines: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = plain();
+    table.set_header(header);
+    for line in lines {
+        table.add_row(line.map(|cell| short(&cell, 120)));
+    }
+    trimmed(&table)
+}
+
 /// Names and values, one a line.
 pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
     let mut table = plain();

@@ -68,6 +68,11 @@ impl JsonText {
         Ok(JsonText(text.trim().into()))
     }
 
+    /// `null`.
+    pub(crate) fn null() -> Self {
+        JsonText::from_store("null".into())
+    }
+
     /// What the database holds, which was checked when it was stored or is `jsonb`.
     pub(crate) fn from_store(text: String) -> Self {
         JsonText(text.into())

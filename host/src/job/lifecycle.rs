@@ -85,7 +85,7 @@ fn recorded(state: &State, transition: &Transition) -> State {
     let ended = State { status, waiting: Waits::No, ..*state };
     match transition {
         Transition::Complete(_) | Transition::Retry { .. } | Transition::Fail(_) => ended,
-        Transition::Release => State { attempts: refunded, ..ended },
+        Transition::Release | Transition::Postpone { .. } => State { attempts: refunded, ..ended },
         Transition::Wait { until, .. } => {
             let waiting = if matches!(until, Wake::Signal(_)) { Waits::ForSignal } else { Waits::ForTime };
             State { attempts: refunded, waits: state.waits + 1, waiting, ..ended }

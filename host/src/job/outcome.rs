@@ -28,6 +28,13 @@ pub enum Outcome {
     /// The attempt ended early through no fault of its own: the runner stops, or the sandbox had
     /// no room. It does not count.
     Released,
+    /// The attempt could not begin, through no fault of the job. It does not count.
+    Postponed {
+        /// Why.
+        error: JobError,
+        /// It is not worth trying again before.
+        after: Duration,
+    },
 }
 
 /// What ends a wait.

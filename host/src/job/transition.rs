@@ -45,6 +45,13 @@ pub enum Transition {
     },
     /// → pending, due at once, with the attempt refunded.
     Release,
+    /// → pending, due after a pause, with the attempt refunded; the error stays visible.
+    Postpone {
+        /// Counted from the moment of recording, by the database's clock.
+        after: Duration,
+        /// Why the attempt could not begin.
+        error: JobError,
+    },
 }
 
 impl Transition {
@@ -56,13 +63,16 @@ impl Transition {
             Transition::Fail(_) => "failed",
             Transition::Wait { .. } => "waiting",
             Transition::Release => "released",
+            Transition::Postpone { .. } => "postponed",
         }
     }
 
     /// Why it did not complete.
     pub fn error(&self) -> Option<&JobError> {
         match self {
-            Transition::Retry { error, .. } | Transition::Fail(error) => Some(error),
+            Transition::Retry { error, .. }
+            | Transition::Fail(error)
+            | Transition::Postpone { error, .. } => Some(error),
             Transition::Complete(_) | Transition::Wait { .. } | Transition::Release => None,
         }
     }
@@ -72,7 +82,10 @@ impl Transition {
         match self {
             Transition::Complete(_) => Status::Completed,
             Transition::Fail(_) => Status::Failed,
-            Transition::Retry { .. } | Transition::Wait { .. } | Transition::Release => Status::Pending,
+            Transition::Retry { .. }
+            | Transition::Wait { .. }
+            | Transition::Release
+            | Transition::Postpone { .. } => Status::Pending,
         }
     }
 }
@@ -87,6 +100,7 @@ pub fn transition(attempt: &Attempt, outcome: Outcome, jitter: f64) -> Transitio
         }
         Outcome::Wait { until, reason } => Transition::Wait { until, reason },
         Outcome::Released => Transition::Release,
+        Outcome::Postponed { error, after } => Transition::Postpone { after, error },
         Outcome::Fatal(error) => Transition::Fail(error),
         Outcome::Retryable { error, .. } if attempt.number >= attempt.max => Transition::Fail(error),
         Outcome::Retryable { error, after } => {
@@ -144,6 +158,12 @@ mod tests {
             (9, 3, retryable(None), Transition::Fail(error())),
             (1, 3, Outcome::Fatal(error()), Transition::Fail(error())),
             (3, 3, Outcome::Released, Transition::Release),
+            (
+                3,
+                3,
+                Outcome::Postponed { error: error(), after: Duration::from_secs(5) },
+                Transition::Postpone { error: error(), after: Duration::from_secs(5) },
+            ),
             (
                 3,
                 3,

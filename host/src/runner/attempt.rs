@@ -1,14 +1,23 @@
 use super::leased::LeasedHost;
 use super::recorder::Finished;
 use super::{Phase, Shared};
-use crate::catalog::HandlerSettings;
-use crate::job::{Attempt, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition};
+use crate::catalog::{Handler, HandlerSettings, Schemas, VersionFault};
+use crate::job::{
+    Attempt, ErrorCode, JobError, JsonText, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition,
+};
 use crate::sandbox::{AttemptContext, Control, JobFacts, Limits};
 use crate::store::{Claimed, Recording};
 use crate::telemetry::{AttemptEnd, AttemptName, EventKind};
 use crate::{clock, telemetry};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+
+/// Another runner may have the version that this one has not.
+const ELSEWHERE_PAUSE: Duration = Duration::from_secs(5);
+
+/// A schema looks at so many bytes in less time than another thread takes to begin.
+const CHECKED_AT_ONCE_MAX: usize = 4096;
 
 /// One attempt, from the claim to the record. The lease is kept alive until the record stands.
 pub(super) async fn run(
@@ -19,35 +28,30 @@ pub(super) async fn run(
 ) {
     let finished = Entered { shared: &shared, job: &job };
     let host = Arc::new(LeasedHost::new(&shared, &job, control.clone()));
-    let handler = shared.catalog.resolve(&job.handler);
-    let report = match &handler {
-        Some(handler) if shared.phase() == Phase::Running => {
-            telemetry::attempt_started(name(&job));
-            shared.events.tell(EventKind::Started, &job.lease.job_id, &job.handler, job.attempt);
-            let heartbeat_timeout = job.heartbeat_timeout.or(handler.settings.limits.heartbeat_timeout);
-            let context = AttemptContext {
-                facts: facts(&job, handler.settings.limits.wall_max),
-                input: job.input.clone(),
-                checkpoint: job.checkpoint.clone(),
-                limits: Limits { heartbeat_timeout, ..handler.settings.limits },
-                grants: handler.settings.grants.clone(),
-                config: handler.settings.config.clone(),
-                host: host.clone(),
-                control,
-            };
-            shared.catalog.sandbox().run(&handler.prepared, context).await
+    let resolved = tokio::select! {
+        resolved = resolve(&shared, &job) => resolved,
+        // Nobody waits for a version that is still being loaded.
+        () = shared.reached(Phase::Releasing) => Err(Missing::Handler),
+    };
+    let (handler, report) = match resolved {
+        Ok(handler) if shared.phase() == Phase::Running => {
+            let report = begin(&shared, &job, &handler, host.clone(), control).await;
+            (Some(handler), report)
+        }
+        Err(Missing::Version(fault)) => {
+            let error = JobError::host(ErrorCode::HandlerLoadFailed, fault.to_string());
+            (None, unbegun(Outcome::Postponed { error, after: fault.after }))
         }
         // The runner stops, or the handler went away after the claim: not the job's fault.
-        _ => Report { outcome: Outcome::Released, usage: Usage::default() },
+        _ => (None, unbegun(Outcome::Released)),
     };
     let settings = handler.as_ref().map(|handler| &handler.settings);
-    let transition = judge(&job, report.outcome, settings, &report.usage);
     let recording = Recording {
         lease: job.lease.clone(),
-        transition,
+        transition: judge(&job, report.outcome, settings, &report.usage),
         usage: report.usage,
         progress: host.unwritten_progress(),
-        ran: None,
+        ran: handler.as_ref().map(|handler| handler.ran()),
     };
     let (done, recorded) = oneshot::channel();
     let sent = recordings
@@ -57,6 +61,88 @@ pub(super) async fn run(
         let _ = recorded.await;
     }
     drop(finished);
+}
+
+fn unbegun(outcome: Outcome) -> Report {
+    Report { outcome, usage: Usage::default() }
+}
+
+/// Runs the guest.
+async fn begin(
+    shared: &Shared,
+    job: &Claimed,
+    handler: &Handler,
+    host: Arc<LeasedHost>,
+    control: Control,
+) -> Report {
+    if handler.schemas.has_input()
+        && let Some(error) = misfit(&handler.schemas, job.input.clone(), Schemas::input_error).await
+    {
+        return unbegun(Outcome::Fatal(error));
+    }
+    telemetry::attempt_started(name(job));
+    shared.events.tell(EventKind::Started, &job.lease.job_id, &job.handler, job.attempt);
+    let settings = &handler.settings;
+    let heartbeat_timeout = job.heartbeat_timeout.or(settings.limits.heartbeat_timeout);
+    let context = AttemptContext {
+        facts: facts(job, settings.limits.wall_max),
+        input: job.input.clone(),
+        checkpoint: job.checkpoint.clone(),
+        limits: Limits { heartbeat_timeout, ..settings.limits },
+        grants: settings.grants.clone(),
+        config: settings.config.clone(),
+        host,
+        control,
+    };
+    let report = shared.catalog.sandbox().run(&handler.prepared, context).await;
+    let Outcome::Success(result) = &report.outcome else { return report };
+    if !settings.validate_output || !handler.schemas.has_output() {
+        return report;
+    }
+    let result = result.clone().unwrap_or_else(JsonText::null);
+    match misfit(&handler.schemas, result, Schemas::output_error).await {
+        Some(error) => Report { outcome: Outcome::Retryable { error, after: None }, ..report },
+        None => report,
+    }
+}
+
+/// What a schema has against a text. Large texts are looked at where they hold up nobody.
+async fn misfit(
+    schemas: &Schemas,
+    text: JsonText,
+    check: fn(&Schemas, &JsonText) -> Option<JobError>,
+) -> Option<JobError> {
+    if text.as_str().len() <= CHECKED_AT_ONCE_MAX {
+        return check(schemas, &text);
+    }
+    let schemas = schemas.clone();
+    let checked = tokio::task::spawn_blocking(move || check(&schemas, &text)).await;
+    let bug =
+        |error| JobError::host(ErrorCode::Trap, format!("the check itself failed, which is a bug: {error}"));
+    checked.unwrap_or_else(|error| Some(bug(error)))
+}
+
+/// Why there is no code for a job that was claimed.
+enum Missing {
+    /// The handler was taken out after the claim.
+    Handler,
+    /// The job names a version that is not to be had.
+    Version(VersionFault),
+}
+
+/// The one version that the whole attempt runs.
+async fn resolve(shared: &Shared, job: &Claimed) -> Result<Arc<Handler>, Missing> {
+    let Some(version) = &job.pinned_version else {
+        return shared.catalog.resolve_for(&job.handler, &job.lease.job_id).ok_or(Missing::Handler);
+    };
+    if let Some(stored) = &shared.stored {
+        return stored.pinned(&job.handler, version).await.map_err(Missing::Version);
+    }
+    let why = "this runner has another version, and takes none from the database";
+    shared.catalog.version(&job.handler, version).ok_or_else(|| {
+        let (handler, version, why) = (job.handler.clone(), version.clone(), why.to_owned());
+        Missing::Version(VersionFault { handler, version, why, after: ELSEWHERE_PAUSE })
+    })
 }
 
 fn judge(job: &Claimed, outcome: Outcome, settings: Option<&HandlerSettings>, usage: &Usage) -> Transition {
@@ -91,7 +177,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-fn facts(job: &Claimed, wall_max: std::time::Duration) -> JobFacts {
+fn facts(job: &Claimed, wall_max: Duration) -> JobFacts {
     let wall_ms = u64::try_from(wall_max.as_millis()).unwrap_or(u64::MAX);
     JobFacts {
         id: job.lease.job_id.clone(),

@@ -46,8 +46,17 @@ async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let attempts = attempts(shared);
     let states = shared.store.heartbeat(&leases(&attempts)).await?;
     heed(shared, attempts, &states, true);
+    announce(shared).await
+}
+
+/// Says that the runner lives, and which handlers it has in which version.
+pub(super) async fn announce(shared: &Shared) -> Result<(), StoreError> {
     let id = shared.settings.runner_id.clone();
-    shared.store.announce(&RunnerRow { id, handlers: shared.catalog.names(), versions: Vec::new() }).await
+    let versions = match &shared.stored {
+        Some(stored) => stored.versions(),
+        None => shared.catalog.versions(),
+    };
+    shared.store.announce(&RunnerRow { id, handlers: shared.catalog.names(), versions }).await
 }
 
 /// As a beat that writes nothing: somebody said that there is something to see.

@@ -1,6 +1,7 @@
 mod fault;
 
 use super::Shared;
+use crate::catalog::Catalog;
 use crate::job::{JsonText, Keep, Lease, NewJob, Progress};
 use crate::sandbox::{AttemptHost, Control, Directive, HostFault, LogLevel};
 use crate::store::{Claimed, SharedStore, StoreError};
@@ -20,6 +21,7 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(250);
 /// call is handed over to the host's runtime and awaited from there.
 pub(super) struct LeasedHost {
     store: SharedStore,
+    catalog: Arc<Catalog>,
     lease: Lease,
     handler: String,
     attempt: u32,
@@ -44,6 +46,7 @@ impl LeasedHost {
     pub(super) fn new(shared: &Shared, job: &Claimed, control: Control) -> Self {
         LeasedHost {
             store: shared.store.clone(),
+            catalog: shared.catalog.clone(),
             lease: job.lease.clone(),
             handler: job.handler.clone(),
             attempt: job.attempt,
@@ -73,6 +76,20 @@ impl LeasedHost {
             self.control.tell(Directive::Cancel);
         }
         result
+    }
+
+    /// Whether another handler can be called with this, as far as this runner has it.
+    async fn check_input(&self, job: &NewJob) -> Result<(), HostFault> {
+        let Some(handler) = self.catalog.resolve(&job.handler) else { return Ok(()) };
+        if !handler.schemas.has_input() {
+            return Ok(());
+        }
+        let input = job.input.clone();
+        let checked = self.runtime.spawn_blocking(move || handler.schemas.input_error(&input)).await;
+        match checked.map_err(|error| HostFault::Other(error.to_string()))? {
+            Some(error) => Err(HostFault::Invalid(error.message)),
+            None => Ok(()),
+        }
     }
 
     fn tell(&self, kind: EventKind) {
@@ -122,6 +139,7 @@ impl AttemptHost for LeasedHost {
     }
 
     async fn enqueue(&self, job: NewJob, pending_max: u32) -> Result<String, HostFault> {
+        self.check_input(&job).await?;
         let create =
             |store: SharedStore, lease| async move { store.create_child(&lease, job, pending_max).await };
         let created = self.call(create).await?;

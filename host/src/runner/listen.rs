@@ -36,6 +36,7 @@ async fn listen(shared: &Shared, outage: &Outage) -> bool {
     let Ok(mut notices) = opened else { return false };
     // What came before the line was open is not told.
     shared.wake.notify_one();
+    shared.sync.notify_one();
     shared.look.notify_one();
     let heard = heed_all(shared, &mut notices).await;
     telemetry::listener_lost(&shared.settings.runner_id, shared.settings.poll_interval);
@@ -69,8 +70,9 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
                     shared.look.notify_one();
                 }
             }
-            Notice::Handlers => {}
+            Notice::Handlers => shared.sync.notify_one(),
             Notice::Changed => {
+                shared.sync.notify_one();
                 shared.wake.notify_one();
                 shared.look.notify_one();
             }

@@ -122,6 +122,7 @@ fn count(shared: &Shared, finished: &Finished, transition: &Transition, answer: 
         (_, Transition::Retry { .. }) => (None, EventKind::Retried { code: code() }),
         (_, Transition::Wait { .. }) => (None, EventKind::Waiting),
         (_, Transition::Release) => (None, EventKind::Released),
+        (_, Transition::Postpone { .. }) => (None, EventKind::Postponed { code: code() }),
     };
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::Relaxed);

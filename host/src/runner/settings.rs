@@ -1,5 +1,5 @@
 use super::Runner;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, StoredHandlers};
 use crate::store::SharedStore;
 use crate::telemetry::Events;
 use std::num::NonZeroU32;
@@ -23,6 +23,9 @@ pub struct RunnerSettings {
     pub drain_timeout: Duration,
     /// How long a cancelled attempt may go on before it is interrupted.
     pub cancel_grace: Duration,
+    /// The pause between two looks for handlers that were pushed, activated or removed, beneath the
+    /// notifications.
+    pub handlers_interval: Duration,
     /// Does without the database's notifications, which a transaction pooler does not pass on: jobs begin
     /// and cancels are heard of at the pace of the poll interval and the heartbeat.
     pub poll_only: bool,
@@ -38,6 +41,7 @@ impl Default for RunnerSettings {
             heartbeat_interval: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             cancel_grace: Duration::from_secs(5),
+            handlers_interval: Duration::from_secs(5),
             poll_only: false,
         }
     }
@@ -60,20 +64,29 @@ pub enum SettingsError {
 /// Builds a [`Runner`].
 #[derive(Clone)]
 pub struct RunnerBuilder {
-    store: SharedStore,
+    pub(super) store: SharedStore,
     catalog: Option<Arc<Catalog>>,
-    settings: RunnerSettings,
-    events: Events,
+    pub(super) stored: Option<Arc<StoredHandlers>>,
+    pub(super) settings: RunnerSettings,
+    pub(super) events: Events,
 }
 
 impl RunnerBuilder {
     pub(super) fn new(store: SharedStore) -> Self {
-        RunnerBuilder { store, catalog: None, settings: RunnerSettings::default(), events: Events::default() }
+        let (settings, events) = (RunnerSettings::default(), Events::default());
+        RunnerBuilder { store, catalog: None, stored: None, settings, events }
     }
 
     /// The handlers it runs; jobs of others stay pending.
     pub fn handlers(mut self, catalog: Arc<Catalog>) -> Self {
         self.catalog = Some(catalog);
+        self
+    }
+
+    /// Keeps the catalog as the database wants it: versions that are pushed and activated are swapped in. It must be over
+    /// the catalog that was given to [`handlers`](RunnerBuilder::handlers).
+    pub fn stored_handlers(mut self, stored: Arc<StoredHandlers>) -> Self {
+        self.stored = Some(stored);
         self
     }
 
@@ -131,6 +144,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// See [`RunnerSettings::handlers_interval`].
+    pub fn handlers_interval(mut self, interval: Duration) -> Self {
+        self.settings.handlers_interval = interval;
+        self
+    }
+
     /// See [`RunnerSettings::poll_only`].
     pub fn poll_only(mut self, poll_only: bool) -> Self {
         self.settings.poll_only = poll_only;
@@ -142,18 +161,19 @@ impl RunnerBuilder {
     /// # Errors
     /// [`SettingsError`] names the setting that is missing or makes no sense.
     pub fn build(self) -> Result<Runner, SettingsError> {
-        let settings = self.settings;
+        let settings = &self.settings;
         if settings.runner_id.is_empty() || settings.runner_id.len() > 128 {
             return Err(SettingsError::RunnerId);
         }
         let intervals = [
             ("the poll interval", settings.poll_interval),
             ("the heartbeat interval", settings.heartbeat_interval),
+            ("the handlers interval", settings.handlers_interval),
         ];
         if let Some((name, _)) = intervals.iter().find(|(_, interval)| interval.is_zero()) {
             return Err(SettingsError::Zero(name));
         }
-        let catalog = self.catalog.ok_or(SettingsError::NoHandlers)?;
-        Ok(Runner::new(self.store, catalog, settings, self.events))
+        let catalog = self.catalog.clone().ok_or(SettingsError::NoHandlers)?;
+        Ok(Runner::new(self, catalog))
     }
 }

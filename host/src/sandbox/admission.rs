@@ -9,6 +9,7 @@ use super::engine;
 use super::inspection::{Format, Inspection, Names, cut, inspect, validity};
 use super::{Limits, shape};
 use interface::Name;
+use std::collections::BTreeSet;
 use wasmtime::component::Component;
 
 const CONTRACT_VERSION: &str = "0.1.0";
@@ -161,8 +162,7 @@ impl Inspection {
 
     /// Whether it can describe itself: it exports `metadata` in the contract's version.
     pub fn describes_itself(&self) -> bool {
-        let ours = |name: Name<'_>| name.is("flowmonkey:jobs", "metadata") && name.fits(CONTRACT_VERSION);
-        self.exports.kept.iter().any(|name| ours(Name::parse(name)))
+        metadata(&self.exports.kept).is_some()
     }
 
     /// WASI's first two versions are imported by core modules, from modules of these names.
@@ -173,10 +173,29 @@ impl Inspection {
 }
 
 impl Surface {
+    /// The export by which the component describes itself, if it does.
+    pub(super) fn metadata(&self) -> Option<&str> {
+        metadata(&self.exports)
+    }
+
+    /// The grants without which some of its imports would only ever answer that they are denied.
+    pub fn grants(&self) -> BTreeSet<Grant> {
+        let supplies = self.imports.iter().map(|import| interface::supply(import));
+        supplies
+            .filter_map(|supply| if let Supply::Granted(grant) = supply { Some(grant) } else { None })
+            .collect()
+    }
+
     /// Whether `run` is what [`shape::RUN`] says. wasmtime itself would look only when an attempt begins.
     pub(super) fn check_types(&self, component: &Component) -> Result<(), LoadError> {
         check_run(&self.exports, |export| shape::of_run(component, export))
     }
+}
+
+/// The export that is `metadata` in the contract's version.
+fn metadata(exports: &[String]) -> Option<&str> {
+    let ours = |name: Name<'_>| name.is("flowmonkey:jobs", "metadata") && name.fits(CONTRACT_VERSION);
+    exports.iter().map(String::as_str).find(|name| ours(Name::parse(name)))
 }
 
 fn check_run(exports: &[String], run: impl FnOnce(&str) -> Option<String>) -> Result<(), LoadError> {

@@ -3,6 +3,7 @@ use super::bindings::exports::flowmonkey::jobs::handler as guest;
 use super::capability::{AttemptHost, Calls, Checkpoints, Lines, Network, Outgoing};
 use super::config_values::ConfigValues;
 use super::control::{Control, Interruption};
+use super::description::{self, Callee};
 use super::grants::Grants;
 use super::limits::{Limiter, Limits};
 use super::stdio::{Capture, Stream};
@@ -86,6 +87,7 @@ impl WasiView for AttemptState {
 impl AttemptState {
     fn new(context: AttemptContext, network: Arc<Network>) -> (Self, JsonText) {
         let AttemptContext { facts, input, checkpoint, limits, grants, config, host, control } = context;
+        let has_job = !facts.id.is_empty();
         let grants = Arc::new(grants);
         let lines = Arc::new(Lines::new(host.clone(), config.clone(), &limits));
         let outgoing = Outgoing::new(network, grants.clone(), limits, lines.clone());
@@ -106,7 +108,7 @@ impl AttemptState {
         let state = AttemptState {
             facts,
             limiter: Limiter::new(&limits),
-            checkpoints: Checkpoints::new(checkpoint.as_ref(), &limits),
+            checkpoints: Checkpoints::new(checkpoint.as_ref(), &limits, has_job),
             calls: Calls::new(&limits),
             limits,
             grants,
@@ -138,7 +140,7 @@ impl AttemptState {
 
 /// Instantiates, calls, and judges. Runs on the guests' runtime.
 pub(super) async fn run(
-    pre: JobHandlerPre<AttemptState>,
+    callee: Callee,
     metered: bool,
     context: AttemptContext,
     network: Arc<Network>,
@@ -146,10 +148,10 @@ pub(super) async fn run(
 ) -> Report {
     let started = Instant::now();
     let (state, input) = AttemptState::new(context, network);
-    let mut store = Store::new(pre.engine(), state);
+    let mut store = Store::new(callee.engine(), state);
     let fuel = store.data().limits.fuel_or_endless();
     let called = match configure(&mut store, metered) {
-        Ok(()) => call(&mut store, &pre, &input, stop).await,
+        Ok(()) => call(&mut store, &callee, &input, stop).await,
         Err(error) => Called::Trapped(Phase::Instantiate, error),
     };
     let usage = Usage {
@@ -181,7 +183,10 @@ fn configure(store: &mut Store<AttemptState>, metered: bool) -> wasmtime::Result
     Ok(())
 }
 
-type Returned = Result<guest::Outcome, guest::JobError>;
+enum Returned {
+    Run(Result<guest::Outcome, guest::JobError>),
+    Description(String),
+}
 
 enum Called {
     Returned(Returned),
@@ -193,16 +198,17 @@ enum Called {
 /// makes no difference whether it computes, waits or starts.
 async fn call(
     store: &mut Store<AttemptState>,
-    pre: &JobHandlerPre<AttemptState>,
+    callee: &Callee,
     input: &JsonText,
     stop: oneshot::Receiver<Interruption>,
 ) -> Called {
-    let input = input.to_string();
     let call = async {
-        let instance = pre.instantiate_async(&mut *store).await;
-        let instance = instance.map_err(|error| (Phase::Instantiate, error))?;
-        let handler = instance.flowmonkey_jobs_handler();
-        handler.call_run(&mut *store, &input).await.map_err(|error| (Phase::Run, error))
+        match callee {
+            Callee::Run(pre) => run_handler(store, pre, input).await.map(Returned::Run),
+            Callee::Describe { pre, describe } => {
+                description::call(store, pre, describe).await.map(Returned::Description)
+            }
+        }
     };
     tokio::select! {
         biased;
@@ -212,6 +218,18 @@ async fn call(
             Err((phase, error)) => Called::Trapped(phase, error),
         },
     }
+}
+
+async fn run_handler(
+    store: &mut Store<AttemptState>,
+    pre: &JobHandlerPre<AttemptState>,
+    input: &JsonText,
+) -> Result<Result<guest::Outcome, guest::JobError>, (Phase, wasmtime::Error)> {
+    let input = input.to_string();
+    let instance = pre.instantiate_async(&mut *store).await;
+    let instance = instance.map_err(|error| (Phase::Instantiate, error))?;
+    let handler = instance.flowmonkey_jobs_handler();
+    handler.call_run(&mut *store, &input).await.map_err(|error| (Phase::Run, error))
 }
 
 /// Whatever of an outcome would show a secret does without it.
@@ -269,6 +287,10 @@ fn interrupted(interruption: Interruption, limits: &Limits) -> Outcome {
 
 /// From what the guest returned to what it means.
 fn judge(returned: Returned, state: &AttemptState) -> Outcome {
+    let returned = match returned {
+        Returned::Run(returned) => returned,
+        Returned::Description(text) => return description::judge(&text, &state.limits),
+    };
     match returned {
         Ok(guest::Outcome::Success(None)) => Outcome::Success(None),
         Ok(guest::Outcome::Success(Some(text))) => result(&text, &state.limits),
@@ -292,7 +314,7 @@ fn cancelled(control: &Control) -> Outcome {
     Outcome::Retryable { error: JobError::host(ErrorCode::Cancelled, message), after: None }
 }
 
-fn result(text: &str, limits: &Limits) -> Outcome {
+pub(super) fn result(text: &str, limits: &Limits) -> Outcome {
     let error = match JsonText::parse_limited(text, limits.result_bytes_max) {
         Ok(json) => return Outcome::Success(Some(json)),
         Err(error @ JsonError::TooLarge { .. }) => {

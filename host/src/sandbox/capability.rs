@@ -16,6 +16,7 @@ pub(super) use calls::Calls;
 pub(super) use checkpoint::Checkpoints;
 pub use http::{HttpConfig, Resolve};
 pub(super) use http::{Network, Outgoing};
+pub(crate) use http::{Trust, authority, origin_of};
 pub(super) use log::Lines;
 pub use log::LogLevel;
 

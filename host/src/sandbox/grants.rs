@@ -29,6 +29,21 @@ pub struct Grants {
     pub private_addresses: Vec<IpNet>,
 }
 
+impl Grants {
+    /// Each as it would be written in a manifest, such as `http = "https://api.example.com"`.
+    pub fn written(&self) -> Vec<String> {
+        let switches = [("context", self.context), ("idempotency", self.idempotency)];
+        let switches =
+            switches.into_iter().filter(|(_, is_on)| *is_on).map(|(name, _)| format!("{name} = true"));
+        let named = |kind: &'static str, name: &dyn std::fmt::Display| format!("{kind} = \"{name}\"");
+        let mut written: Vec<String> = switches.collect();
+        written.extend(self.queue.iter().map(|name| named("queue", name)));
+        written.extend(self.http.iter().map(|pattern| named("http", pattern)));
+        written.extend(self.config.iter().map(|key| named("config", key)));
+        written
+    }
+}
+
 /// What an operator allows, to all handlers or to one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

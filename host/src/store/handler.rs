@@ -1,9 +1,15 @@
 //! Handlers that live in the database: their versions, which of them is active, and who changed that.
 
+pub(super) mod change;
+pub(super) mod rules;
+
 use super::StoreError;
 use crate::job::JsonText;
 use async_trait::async_trait;
 use std::fmt;
+
+/// The largest component that the database takes: 256 MiB.
+pub const COMPONENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A version on its way into the database. What it holds was checked by whoever pushes it.
 #[derive(Debug, Clone)]
@@ -14,7 +20,7 @@ pub struct NewVersion {
     pub version: Option<String>,
     /// SHA-256 of the component, 64 hexadecimal digits in lower case.
     pub digest: String,
-    /// The component's bytes.
+    /// The component's bytes; at most [`COMPONENT_BYTES_MAX`].
     pub component: Vec<u8>,
     /// Its `handler.toml`, as it was written; empty when there was none.
     pub manifest: String,
@@ -47,6 +53,15 @@ pub struct Pushed {
     pub is_new: bool,
 }
 
+/// Which version is meant, also when one was removed and another pushed under its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionTag {
+    /// What it is called.
+    pub version: String,
+    /// When it was pushed, in milliseconds since 1970.
+    pub pushed_at: i64,
+}
+
 /// A handler in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandlerRow {
@@ -60,6 +75,11 @@ pub struct HandlerRow {
     pub paused: bool,
     /// Grows with every change.
     pub revision: i64,
+    /// When the active version was pushed, in milliseconds since 1970. A version that was removed and one that was pushed
+    /// under its name afterwards are told apart by it.
+    pub active_pushed_at: Option<i64>,
+    /// When the canary was pushed.
+    pub canary_pushed_at: Option<i64>,
     /// Who changed it last.
     pub updated_by: String,
     /// When, in milliseconds since 1970.
@@ -95,6 +115,26 @@ pub struct VersionRow {
     pub pushed_at: i64,
     /// When it became the active version last; none if it never was.
     pub activated_at: Option<i64>,
+}
+
+impl HandlerRow {
+    /// Which version is active.
+    pub fn active_tag(&self) -> Option<VersionTag> {
+        Some(VersionTag { version: self.active.clone()?, pushed_at: self.active_pushed_at? })
+    }
+
+    /// Which version is the canary, and for how many percent of the jobs.
+    pub fn canary_tag(&self) -> Option<(VersionTag, u8)> {
+        let (version, percent) = self.canary.clone()?;
+        Some((VersionTag { version, pushed_at: self.canary_pushed_at? }, percent))
+    }
+}
+
+impl VersionRow {
+    /// Which version it is.
+    pub fn tag(&self) -> VersionTag {
+        VersionTag { version: self.version.clone(), pushed_at: self.pushed_at }
+    }
 }
 
 /// One change that somebody made. It stays when the handler is removed.
@@ -142,16 +182,20 @@ pub enum VersionRole {
     Refused,
 }
 
-/// Where handlers are kept, so that a whole fleet runs the same ones. Every change is one transaction, is
-/// written to the audit trail, and is told to whoever listens.
+/// Where handlers are kept, so that a whole fleet runs the same ones. Every change is one transaction, durable
+/// when the call returns, is written to the audit trail with its actor (1 to 128 bytes), and is told to
+/// whoever listens. What is as it is asked for already is not changed: neither revision nor trail grow.
 #[async_trait]
 pub trait HandlerStore: Send + Sync + 'static {
-    /// Stores a version, and activates it if that is asked for. The same component with the same manifest is
-    /// the version that is there.
+    /// Stores a version, and activates it if that is asked for. The same component with the same manifest and
+    /// schemas is the version that is there (of several the newest), unless it asks for a name that none has
+    /// yet: then it is a new one. Its component is stored once, however many versions have it. Numbers of
+    /// versions that were removed are not given again while the handler is there.
     ///
     /// # Errors
-    /// [`HandlerFault::VersionTaken`] when another version has the name; [`HandlerFault::NothingBeside`] for a canary
-    /// of a handler without an active version. Nothing is stored then.
+    /// [`HandlerFault::VersionTaken`] when another version has the name; [`HandlerFault::NothingBeside`] for
+    /// a canary of a handler without an active version; [`StoreError::Invalid`] for what cannot be stored, such
+    /// as a component over [`COMPONENT_BYTES_MAX`], and for a percentage that is none. Nothing is stored then.
     async fn push_version(
         &self,
         new: &NewVersion,
@@ -162,7 +206,8 @@ pub trait HandlerStore: Send + Sync + 'static {
     /// Makes a version active, or a canary.
     ///
     /// # Errors
-    /// When there is no such version, or nothing a canary could run beside.
+    /// When there is no such version, or nothing a canary could run beside; [`StoreError::Invalid`] for a
+    /// canary of the active version itself, or of another share than 1 to 99 %.
     async fn activate(
         &self,
         handler: &str,
@@ -191,7 +236,8 @@ pub trait HandlerStore: Send + Sync + 'static {
     async fn abort_canary(&self, handler: &str, actor: &str) -> Result<String, HandlerFault>;
 
     /// Pauses or resumes a handler: while it is paused its jobs stay pending, and those that run go on. Works for
-    /// handlers that are not in the database too. Returns whether that changed anything.
+    /// handlers that are not in the database too; those have a row without versions from then on, until
+    /// [`HandlerStore::remove_handler`]. Returns whether that changed anything.
     async fn set_handler_paused(
         &self,
         handler: &str,
@@ -202,10 +248,11 @@ pub trait HandlerStore: Send + Sync + 'static {
     /// Removes a version, and its component if no other has it.
     ///
     /// # Errors
-    /// [`HandlerFault::InUse`] while it is active, a canary, or named by a job that has not ended.
+    /// [`HandlerFault::InUse`] while it is active, a canary, or named by a job that has not ended. A job that
+    /// is created at the same moment may not be seen.
     async fn remove_version(&self, handler: &str, version: &str, actor: &str) -> Result<(), HandlerFault>;
 
-    /// Removes a handler with all its versions. Its pending jobs stay pending.
+    /// Removes a handler with all its versions, and its pause. Its pending jobs stay pending.
     ///
     /// # Errors
     /// [`HandlerFault::InUse`] while jobs of it have not ended, unless `even_with_jobs`.

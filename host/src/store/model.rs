@@ -58,7 +58,10 @@ pub struct HandlerPlaces {
     pub handler: String,
     /// At most so many jobs of it; `None` is as many as the claim takes in all.
     pub places: Option<u32>,
-    /// At most so many of its jobs run at once, over the whole fleet; `None` is no bound.
+    /// At most so many of its jobs are running at once, over the whole fleet; `None` is no bound. It holds
+    /// among those who ask with a bound, whatever becomes of them meanwhile. A job that was cancelled does not
+    /// count any more, though its attempt may not have noticed yet. Jobs that only this bound keeps back are no
+    /// [`Claim::more`], and nobody tells when one of them may start: the next look finds it.
     pub fleet_max: Option<u32>,
 }
 

@@ -1,9 +1,11 @@
 //! The production store: Postgres 14 or newer.
 
+mod claim;
 mod create;
 mod effects;
 mod executions;
 mod guest;
+mod handlers;
 mod jobs;
 mod leases;
 mod listen;
@@ -103,8 +105,10 @@ impl PgStore {
 }
 
 /// What each connection begins with. The server ends a call a little before the client gives it up, so that
-/// it holds no locks and no connection that nobody waits for.
-const SESSION: &str = "set plan_cache_mode = force_custom_plan; set jit = off; set statement_timeout = '28s'";
+/// it holds no locks and no connection that nobody waits for. A transaction whose process is stopped in the
+/// middle of it (SIGSTOP, a debugger) is ended too; while a component is on its way, it counts as idle.
+const SESSION: &str = "set plan_cache_mode = force_custom_plan; set jit = off; set statement_timeout = '28s'; \
+    set idle_in_transaction_session_timeout = '300s'";
 
 /// A plan that is kept from when the tables were small reads them whole once they are large, until the
 /// server has counted again: each call is planned anew, which takes a third of a millisecond. Compiling such
@@ -115,9 +119,16 @@ async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 /// Runs a call of one or several statements with a deadline.
 async fn within_deadline<T, E: From<StoreError>>(call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+    within(CALL_TIMEOUT, call).await
+}
+
+async fn within<T, E: From<StoreError>>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match tokio::time::timeout(deadline, call).await {
         Ok(result) => result,
-        Err(_) => Err(StoreError::timed_out(CALL_TIMEOUT).into()),
+        Err(_) => Err(StoreError::timed_out(deadline).into()),
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) struct RecordingRow {
     pub(super) waiting: Option<String>,
     pub(super) usage: String,
     pub(super) progress: Option<String>,
+    pub(super) ran: Option<String>,
 }
 
 impl RecordingRow {
@@ -60,6 +61,7 @@ impl RecordingRow {
             waiting: None,
             usage: to_json(&recording.usage),
             progress: recording.progress.as_ref().map(to_json),
+            ran: recording.ran.as_ref().map(to_json),
         };
         match transition {
             Transition::Fail(_) => row,
@@ -67,6 +69,9 @@ impl RecordingRow {
                 RecordingRow { result: result.as_ref().map(JsonText::to_string), ..row }
             }
             Transition::Retry { after, .. } => RecordingRow { delay_ms: Some(millis(*after)), ..row },
+            Transition::Postpone { after, .. } => {
+                RecordingRow { delay_ms: Some(millis(*after)), refund: 1, ..row }
+            }
             Transition::Release => RecordingRow { delay_ms: Some(0), refund: 1, ..row },
             Transition::Wait { until, reason } => {
                 let (delay_ms, at_ms, signal) = match until {

@@ -1,8 +1,8 @@
 //! From a row of either engine to the model. Both engines' statements name their columns alike.
 
 use super::{
-    Changed, Claimed, ContextFault, Execution, HandlerStats, LeaseState, NewSchedule, Reaped, RunnerRow,
-    Schedule, StoreError,
+    AuditRow, Changed, Claimed, ContextFault, Execution, HandlerRow, HandlerStats, LeaseState, NewSchedule,
+    Reaped, RunnerRow, Schedule, StoreError, VersionRow,
 };
 use crate::job::{Job, JobError, JsonText, Lease};
 use sqlx::{ColumnIndex, Decode, Row, Type};
@@ -60,7 +60,7 @@ pub(super) fn job(row: &impl Columns) -> Result<Job, StoreError> {
         retry: parsed(row, "retry").unwrap_or_default(),
         heartbeat_timeout_ms: row.int_maybe("heartbeat_timeout_ms")?,
         unique_key: row.text_maybe("unique_key")?,
-        pinned_version: None,
+        pinned_version: row.text_maybe("pinned_version")?,
         schedule: row.text_maybe("schedule")?,
         runner_id: row.text_maybe("runner_id")?,
         instance_id: row.text_maybe("instance_id")?,
@@ -100,7 +100,7 @@ pub(super) fn claimed(row: &impl Columns) -> Result<Claimed, StoreError> {
         claimed_at: row.int("heartbeat_at")?,
         priority: row.int("priority")? as i16,
         run_at: row.int("run_at")?,
-        pinned_version: None,
+        pinned_version: row.text_maybe("pinned_version")?,
     })
 }
 
@@ -173,7 +173,58 @@ pub(super) fn keys(text: Option<JsonText>) -> Result<Vec<String>, ContextFault> 
 
 pub(super) fn runner(row: &impl Columns) -> Result<RunnerRow, StoreError> {
     let handlers = parsed(row, "handlers").map_err(StoreError::Internal)?;
-    Ok(RunnerRow { id: row.text("id")?, handlers: handlers.unwrap_or_default(), versions: Vec::new() })
+    // What a later program wrote there in another form is not worth failing for.
+    let versions = parsed(row, "versions").unwrap_or_default();
+    Ok(RunnerRow {
+        id: row.text("id")?,
+        handlers: handlers.unwrap_or_default(),
+        versions: versions.unwrap_or_default(),
+    })
+}
+
+pub(super) fn handler(row: &impl Columns) -> Result<HandlerRow, StoreError> {
+    let percent = row.int_maybe("canary_percent")?.unwrap_or_default();
+    Ok(HandlerRow {
+        name: row.text("name")?,
+        active: row.text_maybe("active")?,
+        canary: row.text_maybe("canary")?.map(|version| (version, percent as u8)),
+        paused: row.int("paused")? != 0,
+        revision: row.int("revision")?,
+        active_pushed_at: row.int_maybe("active_pushed_at")?,
+        canary_pushed_at: row.int_maybe("canary_pushed_at")?,
+        updated_by: row.text("updated_by")?,
+        updated_at: row.int("updated_at")?,
+    })
+}
+
+pub(super) fn version(row: &impl Columns) -> Result<VersionRow, StoreError> {
+    let json = |name| Ok::<_, sqlx::Error>(row.text_maybe(name)?.map(JsonText::from_store));
+    Ok(VersionRow {
+        handler: row.text("handler")?,
+        version: row.text("version")?,
+        number: row.int("number")?,
+        digest: row.text("digest")?,
+        component_bytes: row.int("component_bytes")?,
+        manifest: row.text("manifest")?,
+        metadata: json("metadata")?,
+        schemas: json("schemas")?,
+        signature: row.text_maybe("signature")?,
+        source: row.text_maybe("source")?,
+        pushed_by: row.text("pushed_by")?,
+        pushed_at: row.int("pushed_at")?,
+        activated_at: row.int_maybe("activated_at")?,
+    })
+}
+
+pub(super) fn audit(row: &impl Columns) -> Result<AuditRow, StoreError> {
+    Ok(AuditRow {
+        at: row.int("at")?,
+        handler: row.text("handler")?,
+        version: row.text_maybe("version")?,
+        action: row.text("action")?,
+        actor: row.text("actor")?,
+        detail: row.text_maybe("detail")?,
+    })
 }
 
 pub(super) fn lease_state(text: &str) -> LeaseState {

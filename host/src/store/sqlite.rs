@@ -5,6 +5,7 @@ mod create;
 mod effects;
 mod executions;
 mod guest;
+mod handlers;
 mod jobs;
 mod leases;
 mod listen;

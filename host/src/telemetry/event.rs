@@ -64,6 +64,11 @@ pub enum EventKind {
     Waiting,
     /// Its runner gave it back.
     Released,
+    /// Its attempt could not begin, and does not count; there will be another.
+    Postponed {
+        /// The error's code.
+        code: String,
+    },
     /// It was called off while it ran.
     Cancelled,
     /// Its runner fell silent; told by the reaper.

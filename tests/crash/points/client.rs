@@ -1,5 +1,7 @@
 //! A client dies at a call: what it asked for is done as a whole or not at all, and asking again is safe.
 
+mod handlers;
+
 use super::killer::{Call, Killer};
 use super::moment::Moment::{self, After, Before, During};
 use super::moment::Point;
@@ -63,6 +65,14 @@ client_calls! {
     pausing_a_schedule_is_done_or_not: "pause_schedule";
     resuming_a_schedule_is_done_or_not: "resume_schedule";
     removing_a_schedule_is_done_or_not: "remove_schedule";
+    pushing_a_version_is_done_with_its_activation_or_not: "push_version";
+    activating_a_version_is_done_or_not: "activate";
+    rolling_back_is_done_or_not: "roll_back";
+    promoting_a_canary_is_done_or_not: "promote_canary";
+    aborting_a_canary_is_done_or_not: "abort_canary";
+    pausing_a_handler_is_done_or_not: "set_handler_paused";
+    removing_a_version_removes_its_component_or_nothing: "remove_version";
+    removing_a_handler_removes_all_of_it_or_nothing: "remove_handler";
     a_job_in_the_clients_own_transaction_is_there_once_that_commits: COMMIT;
 }
 
@@ -141,7 +151,7 @@ async fn ask(store: &dyn Store, call: &str) {
         "pause_schedule" => drop(store.pause_schedule(SCHEDULE).await.unwrap()),
         "resume_schedule" => drop(store.resume_schedule(SCHEDULE, Some(YEAR_2096)).await.unwrap()),
         "remove_schedule" => drop(store.remove_schedule(SCHEDULE).await.unwrap()),
-        other => panic!("say how a client asks for {other}"),
+        other => handlers::ask(store, other).await,
     }
 }
 
@@ -195,7 +205,7 @@ async fn prepare(f: &Fixture, call: &str) {
                 f.store.pause_schedule(SCHEDULE).await.unwrap();
             }
         }
-        _ => {}
+        other => handlers::prepare(f, other).await,
     }
 }
 
@@ -234,7 +244,7 @@ async fn found(f: &Fixture, call: &str) -> (i64, i64) {
         "pause_schedule" => ("fm_schedules where paused", 1),
         "resume_schedule" => ("fm_schedules where not paused", 1),
         "remove_schedule" => ("(select 1 where not exists (select 1 from fm_schedules)) as gone", 1),
-        other => panic!("say how to see that {other} is done"),
+        other => handlers::found(other),
     };
     (f.number(&format!("select count(*) from {done}")).await, all)
 }

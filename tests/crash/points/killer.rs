@@ -1,5 +1,7 @@
 //! A store that ends its own process at one call, as a power cut would: nothing of it runs on.
 
+mod handlers;
+
 use super::moment::{Moment, Point};
 use async_trait::async_trait;
 use flowmonkey_jobs::job::{Job, JsonText, Keep, Lease, NewJob, Progress};

@@ -1,9 +1,10 @@
 //! A guest that does whatever its input says: `{"do": NAME, …}`. What it finds out is its result.
 
-wit_bindgen::generate!({ world: "job-handler", path: "../../wit" });
+wit_bindgen::generate!({ world: "described-job-handler", path: "../../wit" });
 
 mod authority;
 mod config;
+mod description;
 mod http;
 mod stores;
 

@@ -9,24 +9,6 @@ use std::sync::Arc;
 const MIB: usize = 1024 * 1024;
 const RUN: &str = "(func (export \"run\") (param i32 i32) (result i32) (i32.const 1024))";
 
-/// One function whose values all stay alive to its end: far more work than its bytes suggest.
-pub(crate) fn one_huge_function() -> Vec<u8> {
-    let steps: String = (0..200_000)
-        .map(|at| {
-            format!(
-                "(local.set {} (i32.add (local.get {}) (i32.load (local.get {}))))",
-                at % 4000,
-                at % 3989,
-                at % 3967
-            )
-        })
-        .collect();
-    let locals = "i32 ".repeat(4000);
-    guests::handler(&format!(
-        "{RUN} (func $huge (local {locals}) (loop $again {steps} (br_if $again (local.get 1))))"
-    ))
-}
-
 /// Each is nothing; together they are too much.
 pub(crate) fn many_functions() -> Vec<u8> {
     let step = "(i32.store (i32.mul (local.get 0) (i32.load (local.get 0))) (i32.const 3))".repeat(12);
@@ -36,7 +18,7 @@ pub(crate) fn many_functions() -> Vec<u8> {
 
 #[test]
 fn a_bomb_is_ended_by_the_clock() {
-    for (bomb, name) in [(one_huge_function(), "one"), (many_functions(), "many")] {
+    for (bomb, name) in [(guests::bomb(), "one"), (many_functions(), "many")] {
         let refused = compile(&program::path(), &bomb, &seconds(1)).unwrap_err();
         assert_eq!(refused, LoadError::CompileTime { max: seconds(1).compile_time_max }, "{name}");
         assert!(refused.to_string().contains("takes longer than 1s"), "{refused}");
@@ -45,7 +27,7 @@ fn a_bomb_is_ended_by_the_clock() {
 
 #[test]
 fn a_bomb_is_ended_by_its_memory() {
-    for (bomb, name) in [(one_huge_function(), "one"), (many_functions(), "many")] {
+    for (bomb, name) in [(guests::bomb(), "one"), (many_functions(), "many")] {
         let limits = Limits { compile_memory_bytes_max: 160 * MIB, ..Limits::default() };
         let refused = compile(&program::path(), &bomb, &limits).unwrap_err();
         assert_eq!(refused, LoadError::CompileMemory { max: 160 * MIB }, "{name}");
@@ -58,7 +40,7 @@ fn a_bomb_is_ended_by_its_memory() {
 fn a_bomb_is_ended_by_the_processors_clock() {
     let shop = Workshop::new();
     let script = shop.script(&format!("ulimit -S -t 1; exec {} \"$@\"", program::path().display()));
-    let refused = compile(&script, &one_huge_function(), &seconds(500)).unwrap_err();
+    let refused = compile(&script, &guests::bomb(), &seconds(500)).unwrap_err();
     assert_eq!(refused, LoadError::CompileTime { max: seconds(500).compile_time_max });
 }
 
@@ -83,7 +65,7 @@ fn peak() -> usize {
 #[test]
 fn a_bomb_costs_the_host_nothing() {
     alone("compile::bombs::a_bomb_costs_the_host_nothing", || {
-        let bomb = one_huge_function();
+        let bomb = guests::bomb();
         let sandbox = sandbox(compiler(&program::path()));
         sandbox.prepare(&handler(1), &Limits::default()).unwrap();
         let before = peak();
@@ -94,8 +76,8 @@ fn a_bomb_costs_the_host_nothing() {
     });
 }
 
-#[test]
-fn a_bomb_in_a_folder_is_refused_and_the_rest_loads() {
+#[tokio::test]
+async fn a_bomb_in_a_folder_is_refused_and_the_rest_loads() {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
     for (name, number) in [("a.wasm", 1), ("b.wasm", 2), ("c.wasm", 3)] {
@@ -103,10 +85,10 @@ fn a_bomb_in_a_folder_is_refused_and_the_rest_loads() {
     }
     let catalog = Catalog::new(Arc::new(sandbox(compiler(&program::path()))));
     let settings = || HandlerSettings { limits: seconds(2), ..HandlerSettings::default() };
-    assert_eq!(catalog.load_folder(folder.path(), &settings().into()).unwrap().loaded, ["a", "b", "c"]);
+    assert_eq!(catalog.load_folder(folder.path(), &settings().into()).await.unwrap().loaded, ["a", "b", "c"]);
     let before = catalog.resolve("b").unwrap();
-    put("b.wasm", &one_huge_function());
-    let report = catalog.load_folder(folder.path(), &settings().into()).unwrap();
+    put("b.wasm", &guests::bomb());
+    let report = catalog.load_folder(folder.path(), &settings().into()).await.unwrap();
     assert_eq!(report.loaded, ["a", "c"]);
     let [refused] = report.refused.as_slice() else { panic!("{report:?}") };
     assert!(matches!(refused.why, FileProblem::Load(LoadError::CompileTime { .. })), "{refused}");
@@ -115,14 +97,14 @@ fn a_bomb_in_a_folder_is_refused_and_the_rest_loads() {
 }
 
 /// A file that is larger than a component may be is not read into memory.
-#[test]
-fn a_file_without_end_is_refused() {
+#[tokio::test]
+async fn a_file_without_end_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.wasm"), handler(1)).unwrap();
     std::fs::File::create(folder.path().join("large.wasm")).unwrap().set_len(1 << 40).unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.path().join("zero.wasm")).unwrap();
     let catalog = Catalog::new(Arc::new(sandbox(compiler(&program::path()))));
-    let report = catalog.load_folder(folder.path(), &HandlerSettings::default().into()).unwrap();
+    let report = catalog.load_folder(folder.path(), &HandlerSettings::default().into()).await.unwrap();
     assert_eq!(report.loaded, ["a"]);
     let refused: Vec<String> = report.refused.iter().map(ToString::to_string).collect();
     assert!(refused.iter().all(|why| why.contains("over the limit of 67108864")), "{refused:?}");

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Keeps the compiler busy until it is killed.
 fn bomb() -> Vec<u8> {
-    super::bombs::one_huge_function()
+    flowmonkey_tests::guests::bomb()
 }
 
 /// The real compiler, which notes its number first.

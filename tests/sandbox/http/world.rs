@@ -4,16 +4,13 @@ use crate::rig::{self, Memory, Run, result};
 use flowmonkey_jobs::sandbox::{
     Compilation, Grants, HttpConfig, Limits, Prepared, Resolve, Sandbox, SandboxConfig,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use flowmonkey_tests::certificates;
+pub(crate) use flowmonkey_tests::certificates::{trusted, untrusted};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock, Mutex};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// Each name has its answers, one a look-up; the last of them stays.
 #[derive(Debug, Default)]
@@ -36,40 +33,8 @@ pub(crate) fn name(host: &str, answers: &[&[&str]]) {
     NAMES.0.lock().unwrap().insert(host.into(), answers.iter().map(parse).collect());
 }
 
-/// An authority that the sandbox trusts.
-static AUTHORITY: LazyLock<(String, Issuer<'static, KeyPair>)> = LazyLock::new(authority);
-
-fn authority() -> (String, Issuer<'static, KeyPair>) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let key = KeyPair::generate().unwrap();
-    let pem = params.self_signed(&key).unwrap().pem();
-    (pem, Issuer::new(params, key))
-}
-
-/// A server's side of TLS, with a certificate for this name.
-pub(crate) fn trusted(name: &str) -> TlsAcceptor {
-    certified(name, &AUTHORITY.1)
-}
-
-/// The same from an authority that nobody knows.
-pub(crate) fn untrusted(name: &str) -> TlsAcceptor {
-    certified(name, &authority().1)
-}
-
-fn certified(name: &str, issuer: &Issuer<'static, KeyPair>) -> TlsAcceptor {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, issuer).unwrap().der().clone();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
-}
-
 static WORLD: LazyLock<(Sandbox, Prepared)> = LazyLock::new(|| {
-    let http =
-        HttpConfig { extra_roots_pem: Some(AUTHORITY.0.clone().into_bytes()), resolver: NAMES.clone() };
+    let http = HttpConfig { extra_roots_pem: Some(certificates::authority_pem()), resolver: NAMES.clone() };
     let number = |n| NonZeroU32::new(n).unwrap();
     let config = SandboxConfig {
         attempts_max: number(110),

@@ -330,7 +330,7 @@ fn network() -> Vec<Case> {
 /// Compiled by a child, as everything here.
 fn bombs() -> Vec<Case> {
     let quickly = |limits: &mut Limits| limits.compile_time_max = Duration::from_secs(1);
-    let (one, many) = (crate::compile::one_huge_function(), crate::compile::many_functions());
+    let (one, many) = (flowmonkey_tests::guests::bomb(), crate::compile::many_functions());
     vec![
         case("a compile bomb of one function", Made(one), "HANDLER_LOAD_FAILED", File("does-nothing"))
             .under(quickly),

@@ -29,6 +29,14 @@ impl Grant {
         }
     }
 
+    /// What its key says when a handler does without.
+    pub fn nothing(self) -> &'static str {
+        match self {
+            Grant::Context | Grant::Idempotency => "false",
+            Grant::Queue | Grant::Http | Grant::Config => "[]",
+        }
+    }
+
     /// A line for `handler.toml`, to be adapted.
     pub fn example(self) -> &'static str {
         match self {

@@ -14,10 +14,11 @@ pub(in crate::sandbox) struct Checkpoints {
     bytes: usize,
     value_bytes_max: usize,
     bytes_max: usize,
+    has_job: bool,
 }
 
 impl Checkpoints {
-    pub(in crate::sandbox) fn new(stored: Option<&JsonText>, limits: &Limits) -> Self {
+    pub(in crate::sandbox) fn new(stored: Option<&JsonText>, limits: &Limits, has_job: bool) -> Self {
         // An object is all that `save` ever writes. What others wrote there and is none counts as empty.
         let values: BTreeMap<String, JsonText> =
             stored.and_then(|text| serde_json::from_str(text.as_str()).ok()).unwrap_or_default();
@@ -26,7 +27,13 @@ impl Checkpoints {
             values,
             value_bytes_max: limits.checkpoint_value_bytes_max,
             bytes_max: limits.checkpoint_bytes_max,
+            has_job,
         }
+    }
+
+    /// Reading is denied as well where there is no job whose values these could be.
+    fn of_a_job(&self) -> std::result::Result<(), HostError> {
+        if self.has_job { Ok(()) } else { Err(HostError::Denied("there is no job".into())) }
     }
 
     /// What the sum would be with this value.
@@ -64,14 +71,19 @@ impl Host for AttemptState {
     }
 
     async fn restore(&mut self, key: String) -> Result<std::result::Result<Option<String>, HostError>> {
-        Ok(Ok(self.checkpoints.values.get(&key).map(JsonText::to_string)))
+        let value = || self.checkpoints.values.get(&key).map(JsonText::to_string);
+        Ok(self.checkpoints.of_a_job().map(|()| value()))
     }
 
     async fn keys(&mut self) -> Result<std::result::Result<Vec<String>, HostError>> {
-        Ok(Ok(self.checkpoints.values.keys().cloned().collect()))
+        let keys = || self.checkpoints.values.keys().cloned().collect();
+        Ok(self.checkpoints.of_a_job().map(|()| keys()))
     }
 
     async fn delete(&mut self, key: String) -> Result<std::result::Result<(), HostError>> {
+        if let Err(denied) = self.checkpoints.of_a_job() {
+            return Ok(Err(denied));
+        }
         if !self.checkpoints.values.contains_key(&key) {
             return Ok(Ok(()));
         }
@@ -106,7 +118,7 @@ mod tests {
     fn each_value_and_their_sum_are_limited() {
         let limits = Limits { checkpoint_value_bytes_max: 6, checkpoint_bytes_max: 12, ..Limits::default() };
         let stored = JsonText::parse("{\"a\": \"1234\"}").unwrap();
-        let saved = Checkpoints::new(Some(&stored), &limits);
+        let saved = Checkpoints::new(Some(&stored), &limits, true);
         assert_eq!(saved.bytes, 7);
         assert!(saved.check("b", "1234").is_ok());
         assert!(saved.check("a", "\"abcd\"").is_ok(), "the old value makes room");

@@ -9,10 +9,13 @@ mod network;
 mod resolve;
 mod shadow;
 mod target;
+mod trust;
 
 pub use network::HttpConfig;
 pub(in crate::sandbox) use network::Network;
 pub use resolve::Resolve;
+pub(crate) use target::authority;
+pub(crate) use trust::Trust;
 
 use super::Lines;
 use crate::sandbox::attempt::AttemptState;
@@ -32,6 +35,11 @@ use wasmtime_wasi_http::{
     Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
 };
+
+/// Where a URL leads; `None` where two readers might disagree.
+pub(crate) fn origin_of(uri: &http::Uri) -> Option<Origin> {
+    target::origin(uri).ok()
+}
 
 /// Requests of one attempt that are under way at once; more wait in their own time.
 const REQUESTS_AT_ONCE: usize = 8;

@@ -1,5 +1,6 @@
 -- $1 runner, $2 handlers, $3 places of each, $4 limit up to 1000, $5 heartbeat interval in ms
--- Always one row or more: `more` says whether due jobs are left, and id is null where none was taken.
+-- Always one row or more: `more` says whether due jobs are left, and id is null where none was taken. Jobs of
+-- a handler that is paused are not seen at all.
 --
 -- First a look without locks, handler by handler and priority by priority, each in its own stretch of the
 -- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It sees one job more than
@@ -9,6 +10,7 @@
 with wanted as (
     select handler, least(greatest(min(places), 0), $4::int + 1) as places
     from unnest($2::text[], $3::int[]) as wanted (handler, places)
+    where handler <> all(array(select name from fm_handlers where paused))
     group by handler
 ), candidate as materialized (
     select wanted.handler, due.priority, due.run_at, due.id
@@ -62,7 +64,7 @@ with wanted as (
     returning job.id, job.instance_id, job.handler, job.input::text, job.attempts::bigint,
         job.max_attempts::bigint, job.waits::bigint, job.resumed_with::text, job.retry::text,
         job.heartbeat_timeout_ms, job.execution_id, job.step_id, job.checkpoint::text, job.heartbeat_at,
-        job.priority::bigint, job.run_at
+        job.priority::bigint, job.run_at, job.pinned_version
 )
 select seen.jobs > (select count(*) from taken) as more, taken.*
 from (select count(*) as jobs from candidate) as seen

@@ -104,6 +104,7 @@ fn insert(rows: &[&NewRow]) -> Query<'static, Postgres, PgArguments> {
         .bind(column(rows, |row| row.unique_ms))
         .bind(column(rows, |row| row.retry.clone()))
         .bind(column(rows, |row| row.heartbeat_timeout_ms))
+        .bind(column(rows, |row| row.job.pinned_version.clone()))
 }
 
 fn holders(rows: &[&NewRow]) -> Query<'static, Postgres, PgArguments> {

@@ -1,38 +1,20 @@
-use super::{PgStore, sql};
+use super::{PgStore, claim, sql};
 use crate::job::{HISTORY_ENTRIES_MAX, Lease};
 use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
 use crate::store::row::{self, Columns};
 use crate::store::{
-    Claim, ClaimRequest, HandlerPlaces, LeaseState, LeaseStore, Reaped, Recorded, Recording, Retention,
-    RunnerRow, StoreError,
+    Claim, ClaimRequest, LeaseState, LeaseStore, Reaped, Recorded, Recording, Retention, RunnerRow,
+    StoreError,
 };
 use async_trait::async_trait;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use std::time::Duration;
 
-/// More in one statement would not be quicker.
-const CLAIM_MAX: u32 = 1000;
-
 #[async_trait]
 impl LeaseStore for PgStore {
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
-        if request.handlers.is_empty() || request.limit == 0 {
-            return Ok(Claim::default());
-        }
-        let handlers: Vec<&str> = request.handlers.iter().map(|one| one.handler.as_str()).collect();
-        let places = |one: &HandlerPlaces| i32::try_from(one.places.unwrap_or(u32::MAX)).unwrap_or(i32::MAX);
-        let query = sqlx::query(sql::CLAIM)
-            .bind(&request.runner_id)
-            .bind(handlers)
-            .bind(request.handlers.iter().map(places).collect::<Vec<_>>())
-            .bind(request.limit.min(CLAIM_MAX) as i32)
-            .bind(i32::try_from(request.heartbeat_interval.as_millis()).unwrap_or(i32::MAX));
-        let rows = self.rows(query).await?;
-        // One row without a job says whether there is more, too.
-        let more = rows.first().map(|row| row.try_get("more")).transpose()?.unwrap_or(false);
-        let jobs = rows.iter().filter(|row| row.try_get::<&str, _>("id").is_ok());
-        Ok(Claim { jobs: jobs.map(row::claimed).collect::<Result<_, _>>()?, more })
+        claim::claim(self, request).await
     }
 
     async fn heartbeat(&self, leases: &[Lease]) -> Result<Vec<LeaseState>, StoreError> {
@@ -64,6 +46,7 @@ impl LeaseStore for PgStore {
             .bind(column(|row| row.waiting.as_deref()))
             .bind(column(|row| Some(&row.usage)))
             .bind(column(|row| row.progress.as_deref()))
+            .bind(column(|row| row.ran.as_deref()))
             .bind(HISTORY_ENTRIES_MAX as i32);
         let mut answers = written(&self.rows(query).await?)?;
         if answers.contains(&Recorded::LeaseLost) {
@@ -115,7 +98,10 @@ impl LeaseStore for PgStore {
     }
 
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
-        let query = sqlx::query(sql::ANNOUNCE).bind(&runner.id).bind(to_json(&runner.handlers));
+        let query = sqlx::query(sql::ANNOUNCE)
+            .bind(&runner.id)
+            .bind(to_json(&runner.handlers))
+            .bind(to_json(&runner.versions));
         self.call(query.execute(&self.pool)).await.map(drop)
     }
 

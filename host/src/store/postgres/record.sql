@@ -1,14 +1,16 @@
 -- Arrays of one length, a recording a place: $1 job id, $2 instance id, $3 status, $4 outcome, $5 result,
--- $6 error, $7 delay in ms, $8 due at ms, $9 refund, $10 waiting, $11 usage, $12 progress.
--- $13 how many history entries a job keeps. One row a recording, in their order.
+-- $6 error, $7 delay in ms, $8 due at ms, $9 refund, $10 waiting, $11 usage, $12 progress,
+-- $13 {version, digest} of the code that ran; $14 how many history entries a job keeps. One row a
+-- recording, in their order.
 -- A recording that finds itself in the history was written by an earlier call whose answer got lost.
 -- An execution that waits for the job's step goes on with its result, or fails with it: in this statement,
 -- so that no crash comes between.
 with recording as (
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-        $7::bigint[], $8::bigint[], $9::int[], $10::text[], $11::text[], $12::text[])
+        $7::bigint[], $8::bigint[], $9::int[], $10::text[], $11::text[], $12::text[],
+        $13::text[])
         with ordinality as recording (job_id, instance_id, status, outcome, result, error, delay_ms,
-            at_ms, refund, waiting, usage, progress, place)
+            at_ms, refund, waiting, usage, progress, ran, place)
 ), held as (
     select job.id
     from fm_jobs as job
@@ -31,10 +33,11 @@ with recording as (
         beat_ms = null,
         progress = coalesce(recording.progress::jsonb, job.progress),
         updated_at = fm_now_ms(),
-        history = case when jsonb_array_length(job.history) >= $13 then job.history - 0 else job.history end
-            || jsonb_build_object('attempt', job.attempts, 'instance_id', job.instance_id,
+        history = case when jsonb_array_length(job.history) >= $14 then job.history - 0 else job.history end
+            || (jsonb_build_object('attempt', job.attempts, 'instance_id', job.instance_id,
                 'runner_id', job.runner_id, 'outcome', recording.outcome,
                 'error', recording.error::jsonb, 'usage', recording.usage::jsonb, 'at', fm_now_ms())
+                || coalesce(recording.ran::jsonb, '{}'))
     from held, recording
     where job.id = held.id and recording.job_id = held.id
         and job.instance_id = recording.instance_id and job.status = 'running'

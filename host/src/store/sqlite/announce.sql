@@ -1,3 +1,4 @@
--- ?1 runner, ?2 handlers
-insert into fm_runners (id, handlers) values (?1, ?2)
-on conflict (id) do update set handlers = excluded.handlers, heartbeat_at = (select now from fm_clock)
+-- ?1 runner, ?2 handlers, ?3 versions
+insert into fm_runners (id, handlers, versions) values (?1, ?2, ?3)
+on conflict (id) do update
+    set handlers = excluded.handlers, versions = excluded.versions, heartbeat_at = (select now from fm_clock)

@@ -88,6 +88,7 @@ async fn insert(connection: &mut SqliteConnection, row: &NewRow) -> Result<Optio
         .bind(row.unique_ms.is_none().then_some(row.unique_key.as_deref()).flatten())
         .bind(&row.retry)
         .bind(row.heartbeat_timeout_ms)
+        .bind(&row.job.pinned_version)
         .fetch_all(connection)
         .await?;
     inserted.first().map(row::job).transpose()

@@ -18,7 +18,8 @@ const PURGE_PAGE: u32 = 500;
 impl LeaseStore for SqliteStore {
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError> {
         let places = |one: &HandlerPlaces| one.places.unwrap_or(request.limit).min(request.limit);
-        let wanted: Vec<_> = request.handlers.iter().map(|one| (&one.handler, places(one))).collect();
+        let wanted: Vec<_> =
+            request.handlers.iter().map(|one| (&one.handler, places(one), one.fleet_max)).collect();
         let wanted = to_json(&wanted);
         let is_due = sqlx::query(sql::IS_DUE).bind(&wanted).fetch_one(&self.readers).await?;
         if request.limit == 0 || !is_due.try_get::<bool, _>("due")? {
@@ -142,7 +143,10 @@ impl LeaseStore for SqliteStore {
     }
 
     async fn announce(&self, runner: &RunnerRow) -> Result<(), StoreError> {
-        let query = sqlx::query(sql::ANNOUNCE).bind(&runner.id).bind(to_json(&runner.handlers));
+        let query = sqlx::query(sql::ANNOUNCE)
+            .bind(&runner.id)
+            .bind(to_json(&runner.handlers))
+            .bind(to_json(&runner.versions));
         Ok(query.execute(&self.writer).await.map(drop)?)
     }
 
@@ -175,6 +179,7 @@ async fn record_one(connection: &mut SqliteConnection, row: RecordingRow) -> Res
         .bind(&row.usage)
         .bind(&row.progress)
         .bind(HISTORY_ENTRIES_MAX)
+        .bind(&row.ran)
         .fetch_all(&mut *connection)
         .await?;
     if let Some(written) = written.first() {

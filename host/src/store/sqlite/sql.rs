@@ -5,6 +5,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("jobs", include_str!("../../../../migrations/sqlite/0001_jobs.sql")),
     ("life", include_str!("../../../../migrations/sqlite/0002_life.sql")),
     ("idempotency", include_str!("../../../../migrations/sqlite/0003_idempotency.sql")),
+    ("handlers", include_str!("../../../../migrations/sqlite/0004_handlers.sql")),
 ];
 
 /// How many migrations the database has.
@@ -21,15 +22,24 @@ macro_rules! statements {
 
 statements! {
     ANNOUNCE = "announce.sql";
+    AUDIT = "audit.sql";
     BY_EXECUTION = "by_execution.sql";
     CANCEL = "cancel.sql";
     CANCEL_EXECUTION = "cancel_execution.sql";
     CHECKPOINT = "checkpoint.sql";
     CLAIM = "claim.sql";
+    COMPONENT = "component.sql";
+    COUNT_OPEN = "count_open.sql";
     COUNT_PENDING = "count_pending.sql";
+    COUNT_PINNED = "count_pinned.sql";
     CREATE = "create.sql";
+    CREATE_HANDLER = "create_handler.sql";
     DATA_VERSION = "data_version.sql";
+    DELETE_COMPONENT = "delete_component.sql";
+    DELETE_HANDLER = "delete_handler.sql";
     DELETE_JOBS = "delete_jobs.sql";
+    DELETE_VERSION = "delete_version.sql";
+    DIGESTS = "digests.sql";
     DUE_SCHEDULES = "due_schedules.sql";
     EXECUTION = "execution.sql";
     FAIL_EXECUTION = "fail_execution.sql";
@@ -37,9 +47,15 @@ statements! {
     FIRE = "fire.sql";
     FORGET_EXPIRED = "forget_expired.sql";
     GET = "get.sql";
+    HANDLER = "handler.sql";
+    HANDLER_ROWS = "handler_rows.sql";
+    HAS_COMPONENT = "has_component.sql";
     HAS_EXPIRED = "has_expired.sql";
     HEARTBEAT = "heartbeat.sql";
     HOLDER = "holder.sql";
+    INSERT_AUDIT = "insert_audit.sql";
+    INSERT_COMPONENT = "insert_component.sql";
+    INSERT_VERSION = "insert_version.sql";
     IS_DUE = "is_due.sql";
     IS_STALLED = "is_stalled.sql";
     KEYED = "keyed.sql";
@@ -48,8 +64,10 @@ statements! {
     LEASE_STATES = "lease_states.sql";
     LIST = "list.sql";
     LOOK_UP_IDEMPOTENCY = "look_up_idempotency.sql";
+    MARK_ACTIVE = "mark_active.sql";
     MOVE_SCHEDULE = "move_schedule.sql";
     NOW = "now.sql";
+    OLDER_VERSION = "older_version.sql";
     PAUSE_SCHEDULE = "pause_schedule.sql";
     PROGRESS = "progress.sql";
     PURGE = "purge.sql";
@@ -65,13 +83,17 @@ statements! {
     RETRY = "retry.sql";
     RETRY_MANY = "retry_many.sql";
     RUNNERS = "runners.sql";
+    SAME_VERSION = "same_version.sql";
     SCHEDULE = "schedule.sql";
     SCHEDULES = "schedules.sql";
     SET_CHECKPOINT = "set_checkpoint.sql";
     SET_CONTEXT = "set_context.sql";
+    SET_HANDLER = "set_handler.sql";
     STATS = "stats.sql";
     STATUS = "status.sql";
     TAKE_PERIOD = "take_period.sql";
+    VERSION = "version.sql";
+    VERSIONS = "versions.sql";
     WAITING_CONTEXT = "waiting_context.sql";
     WAKE_EXECUTION = "wake_execution.sql";
     WITHDRAW = "withdraw.sql";

@@ -1,12 +1,9 @@
 use super::failure::Failure;
 use super::resolve::{Resolve, System};
+use super::trust::Trust;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, client::Resumption};
 
 /// How guests reach the network, where they may.
 #[derive(Debug, Clone)]
@@ -28,31 +25,18 @@ impl Default for HttpConfig {
 /// so that what servers send costs it no time.
 pub(in crate::sandbox) struct Network {
     pub(super) resolver: Arc<dyn Resolve>,
-    extra_roots: Vec<CertificateDer<'static>>,
+    trust: Trust,
     /// `None`: it could not be started.
     runtime: OnceLock<Option<Runtime>>,
-    tls: OnceLock<TlsConnector>,
 }
 
 impl Network {
     /// # Errors
     /// When the extra certificates are none.
     pub(in crate::sandbox) fn new(config: &HttpConfig) -> Result<Self, String> {
-        let pem = config.extra_roots_pem.as_deref();
-        let extra_roots: Result<Vec<_>, _> =
-            pem.map(CertificateDer::pem_slice_iter).into_iter().flatten().collect();
-        let extra_roots =
-            extra_roots.map_err(|error| format!("the extra root certificates are no PEM: {error}"))?;
-        let mut checked = RootCertStore::empty();
-        for root in &extra_roots {
-            let added = checked.add(root.clone());
-            added.map_err(|error| format!("an extra root certificate cannot be used: {error}"))?;
-        }
-        if pem.is_some() && extra_roots.is_empty() {
-            return Err("the extra root certificates hold no `BEGIN CERTIFICATE`".into());
-        }
+        let trust = Trust::new(config.extra_roots_pem.as_deref())?;
         let resolver = config.resolver.clone();
-        Ok(Network { resolver, extra_roots, runtime: OnceLock::new(), tls: OnceLock::new() })
+        Ok(Network { resolver, trust, runtime: OnceLock::new() })
     }
 
     pub(super) fn handle(&self) -> Result<&Handle, Failure> {
@@ -63,20 +47,8 @@ impl Network {
         runtime.map(Runtime::handle).ok_or_else(missing)
     }
 
-    /// The same trust for every attempt, and no memory of earlier connections.
     pub(super) fn tls(&self) -> Result<TlsConnector, Failure> {
-        if let Some(tls) = self.tls.get() {
-            return Ok(tls.clone());
-        }
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let (_, _) = roots.add_parsable_certificates(self.extra_roots.iter().cloned());
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Failure::internal(format!("TLS: {error}")))?;
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.resumption = Resumption::disabled();
-        Ok(self.tls.get_or_init(|| TlsConnector::from(Arc::new(config))).clone())
+        self.trust.tls().map_err(Failure::internal)
     }
 }
 

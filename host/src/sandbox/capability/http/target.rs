@@ -64,7 +64,7 @@ fn canonical(host: &str) -> Option<String> {
 }
 
 /// `host:port` as it stands in a URL, without the scheme's own port.
-pub(super) fn authority(origin: &Origin) -> String {
+pub(crate) fn authority(origin: &Origin) -> String {
     let host = if origin.host.contains(':') { format!("[{}]", origin.host) } else { origin.host.clone() };
     if origin.port == origin.scheme.default_port() { host } else { format!("{host}:{}", origin.port) }
 }

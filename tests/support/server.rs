@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 /// What one connection gets, once its request is there.
-pub(crate) enum Reply {
+pub enum Reply {
     /// This, and the end.
     Whole(String),
     /// This, and then nothing until the other side closes.
@@ -17,39 +17,36 @@ pub(crate) enum Reply {
     Endless(String, String),
 }
 
-pub(crate) fn ok(body: &str) -> Reply {
+pub fn ok(body: &str) -> Reply {
     Reply::Whole(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
 }
 
 #[derive(Default, Clone, Copy, Debug)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Requests that came in whole.
-    pub(crate) requests: usize,
+    pub requests: usize,
     /// Connections that are gone, with or without a request.
-    pub(crate) closed: usize,
+    pub closed: usize,
 }
 
-pub(crate) struct Server {
-    pub(crate) port: u16,
-    pub(crate) counts: watch::Receiver<Counts>,
+pub struct Server {
+    pub port: u16,
+    pub counts: watch::Receiver<Counts>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 type Answer = dyn Fn(&str) -> Reply + Send + Sync;
 
 impl Server {
-    pub(crate) async fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+    pub async fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         Server::at("127.0.0.1:0", None, answer).await
     }
 
-    pub(crate) async fn tls(
-        tls: TlsAcceptor,
-        answer: impl Fn(&str) -> Reply + Send + Sync + 'static,
-    ) -> Self {
+    pub async fn tls(tls: TlsAcceptor, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         Server::at("127.0.0.1:0", Some(tls), answer).await
     }
 
-    pub(crate) async fn at(
+    pub async fn at(
         address: &str,
         tls: Option<TlsAcceptor>,
         answer: impl Fn(&str) -> Reply + Send + Sync + 'static,
@@ -81,11 +78,11 @@ impl Server {
     }
 
     /// What came in, head and body, as it was.
-    pub(crate) fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub(crate) async fn until(&self, reached: impl FnMut(&Counts) -> bool) {
+    pub async fn until(&self, reached: impl FnMut(&Counts) -> bool) {
         let mut counts = self.counts.clone();
         // Far more than any case takes; one that would wait for ever says where.
         let waited = tokio::time::timeout(Duration::from_secs(60), counts.wait_for(reached)).await;

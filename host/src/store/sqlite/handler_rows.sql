@@ -1,0 +1,6 @@
+select name, active, canary, canary_percent, paused, revision,
+    (select pushed_at from fm_handler_versions where handler = name and version = active) as active_pushed_at,
+    (select pushed_at from fm_handler_versions where handler = name and version = canary) as canary_pushed_at,
+    updated_by, updated_at
+from fm_handlers
+order by name

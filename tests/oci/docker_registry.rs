@@ -1,0 +1,3 @@
+mod login;
+mod refused;
+mod round_trip;
