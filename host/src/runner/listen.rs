@@ -70,7 +70,11 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
                     shared.look.notify_one();
                 }
             }
-            Notice::Handlers => shared.sync.notify_one(),
+            Notice::Handlers => {
+                shared.sync.notify_one();
+                // A handler that was resumed may have jobs.
+                shared.wake.notify_one();
+            }
             Notice::Changed => {
                 shared.sync.notify_one();
                 shared.wake.notify_one();
