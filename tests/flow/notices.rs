@@ -3,7 +3,7 @@
 use crate::fleet::{self, MAIL, enqueue, on_both_stores, wait_for_status};
 use flowmonkey_jobs::job::Status;
 use flowmonkey_jobs::runner::Runner;
-use flowmonkey_jobs::store::{PgStore, SharedStore, SqliteStore};
+use flowmonkey_jobs::store::{DUE_ECHOES, PgStore, SharedStore, SqliteStore};
 use flowmonkey_tests::cluster::EmptyPostgres;
 use flowmonkey_tests::database::{Database, Fixture};
 use flowmonkey_tests::proxy::{Proxy, server_of};
@@ -62,15 +62,18 @@ async fn without_notices_a_runner_polls(Fixture { store, .. }: Fixture) {
     runner.stop().await;
 }
 
-/// A transaction counts on the notice of another and commits long after it. The triggers of a transaction run
-/// in the order of their names: the first has it believe that a notice was just sent, the last is a slow disk.
-const SLOW_COMMIT: &str = "
+/// Jobs of `flaky` are not told of: their transactions believe that a notice was just sent. Triggers of one
+/// transaction run in the order of their names.
+const MUTE: &str = "
     create function mute() returns trigger language plpgsql as $$ begin
         perform setval('fm_notices', floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
         return null;
     end $$;
     create constraint trigger aa_mute after insert on fm_jobs deferrable initially deferred
-        for each row when (new.handler = 'flaky') execute function mute();
+        for each row when (new.handler = 'flaky') execute function mute();";
+
+/// And they commit late, as on a slow disk.
+const SLOW: &str = "
     create function slow() returns trigger language plpgsql as $$ begin
         perform pg_sleep(0.4);
         return null;
@@ -78,18 +81,48 @@ const SLOW_COMMIT: &str = "
     create constraint trigger zz_slow after insert on fm_jobs deferrable initially deferred
         for each row when (new.handler = 'flaky') execute function slow();";
 
+const AT_ONCE: &str = r#"{"failures": 0}"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_commit_is_slow_is_found_by_a_later_look() {
     let fixture = Fixture::postgres().await;
-    fixture.execute(SLOW_COMMIT).await;
+    fixture.execute(MUTE).await;
+    fixture.execute(SLOW).await;
     let store = fixture.store.clone();
     let runner = deaf_but_for_notices(&store);
     settle(&store, &runner).await;
-    // The notice it counts on.
-    let (_, id) =
-        tokio::join!(enqueue(&store, "email-send", MAIL), enqueue(&store, "flaky", r#"{"failures": 0}"#));
+    // The notice that it counts on.
+    enqueue(&store, "email-send", MAIL).await;
+    let id = enqueue(&store, "flaky", AT_ONCE).await;
     wait_for_status(&store, &id, Status::Completed).await;
     runner.stop().await;
+}
+
+/// The notice it counts on was sent before anybody listened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_comes_just_after_the_line_is_open_is_found() {
+    let fixture = Fixture::postgres().await;
+    fixture.execute(MUTE).await;
+    let store = fixture.store.clone();
+    let runner = deaf_but_for_notices(&store);
+    runner.start();
+    let listening =
+        "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen %'";
+    while fixture.number(listening).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Past the look that opening the line causes by itself.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let id = enqueue(&store, "flaky", AT_ONCE).await;
+    wait_for_status(&store, &id, Status::Completed).await;
+    runner.stop().await;
+}
+
+/// The answer to a claim that is on its way when the line goes is lost, and its job is the reaper's: which is not
+/// what these cases are about.
+async fn no_look_is_left() {
+    let last = DUE_ECHOES.iter().max().unwrap();
+    tokio::time::sleep(*last + Duration::from_secs(1)).await;
 }
 
 async fn wired() -> (EmptyPostgres, SharedStore, SharedStore, Proxy) {
@@ -106,6 +139,7 @@ async fn a_runner_listens_again_when_its_line_was_cut() {
     let (_database, direct, wired, proxy) = wired().await;
     let runner = deaf_but_for_notices(&wired);
     settle(&direct, &runner).await;
+    no_look_is_left().await;
     proxy.cut();
     let while_deaf = enqueue(&direct, "email-send", MAIL).await;
     fleet::until("it tries to listen", || proxy.refused() > 0).await;
@@ -122,6 +156,7 @@ async fn a_runner_notices_a_line_that_died_without_a_word() {
     let (_database, direct, wired, proxy) = wired().await;
     let runner = deaf_but_for_notices(&wired);
     settle(&direct, &runner).await;
+    no_look_is_left().await;
     proxy.forget();
     let id = enqueue(&direct, "email-send", MAIL).await;
     wait_for_status(&direct, &id, Status::Completed).await;

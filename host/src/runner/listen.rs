@@ -45,8 +45,9 @@ async fn listen(shared: &Shared, outage: &Outage) -> bool {
 
 async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
     let mut heard = false;
-    // The looks that are left of those after the last notice.
-    let mut echoes: &[Duration] = &[];
+    // The looks that are left of those after the last notice. One may have been sent just before the line was
+    // open, and others count on it.
+    let mut echoes: &[Duration] = &DUE_ECHOES;
     let mut told_at = Instant::now();
     loop {
         let notice = tokio::select! {

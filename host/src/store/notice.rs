@@ -34,8 +34,8 @@ impl Notice {
 }
 
 /// Postgres tells of due jobs at most once in 20 ms, and decides so before a transaction commits, which on a
-/// busy disk may take long. What the last notice did not tell of is found by looks this long after it; what
-/// commits later still, by the poll.
+/// busy disk may take long. What the last notice did not tell of is found by looks this long after it, or after the
+/// line was opened, since it may have been sent just before; what commits later still, by the poll.
 pub const DUE_ECHOES: [Duration; 4] = [
     Duration::from_millis(50),
     Duration::from_millis(250),
