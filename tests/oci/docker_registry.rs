@@ -1,3 +1,4 @@
 mod login;
+mod program;
 mod refused;
 mod round_trip;
