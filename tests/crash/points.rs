@@ -247,6 +247,7 @@ const READ: [&str; 21] = [
     "schedules",
     "schedule",
     "due_schedules",
+    "handler_row",
     "handler_rows",
     "versions",
     "version",

@@ -128,15 +128,7 @@ impl Folder {
 
     /// The job as JSON once it fits.
     pub fn wait_for_job(&self, id: &str, fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let job = self.json(&["jobs", "show", id]);
-            if fits(&job) {
-                return job;
-            }
-            assert!(Instant::now() < deadline, "it never came to that: {job:#}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        self.wait_for(&["jobs", "show", id], fits)
     }
 
     /// The handler of the database as JSON once it fits.
@@ -145,13 +137,18 @@ impl Folder {
         name: &str,
         fits: impl Fn(&serde_json::Value) -> bool,
     ) -> serde_json::Value {
+        self.wait_for(&["handlers", "show", name], fits)
+    }
+
+    /// What a call says, as JSON, once it fits.
+    fn wait_for(&self, call: &[&str], fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let handler = self.json(&["handlers", "show", name]);
-            if fits(&handler) {
-                return handler;
+            let said = self.json(call);
+            if fits(&said) {
+                return said;
             }
-            assert!(Instant::now() < deadline, "it never came to that: {handler:#}");
+            assert!(Instant::now() < deadline, "it never came to that: {said:#}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

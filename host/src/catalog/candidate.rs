@@ -4,7 +4,7 @@ use super::{
     Catalog, FileProblem, Handler, HandlerFiles, Manifest, Metadata, Policy, Schemas, WrittenSchemas, digest,
 };
 use crate::job::JsonText;
-use crate::sandbox::{Grant, Inspection, LoadError, Supply, inspect};
+use crate::sandbox::{Grant, LoadError};
 use crate::store::NewVersion;
 use std::collections::BTreeSet;
 
@@ -72,9 +72,10 @@ impl Candidate {
         }
         let trusted = policy.signatures.check(&digest(&parts.component), parts.signature.as_deref());
         trusted.map_err(|error| FileProblem::Signature(error.to_string()))?;
-        let unmentioned = unmentioned(&inspect(&parts.component), manifest);
         let mut handler =
             catalog.prepare(name, manifest.version(), parts.component.clone(), settings).await?;
+        let mut unmentioned = handler.prepared.surface().grants();
+        unmentioned.retain(|grant| !manifest.mentions().contains(grant.name()));
         let limits = handler.settings.limits;
         let described = catalog.sandbox().describe(&handler.prepared, &limits).await;
         let described = described.map_err(FileProblem::Describe)?;
@@ -90,7 +91,8 @@ impl Candidate {
         if let Some(version) = &version {
             handler.version.clone_from(version);
         }
-        handler.schemas = compile(parts.schemas.clone().over(metadata.schemas)).await?;
+        let schemas = Schemas::compile_aside(parts.schemas.clone().over(metadata.schemas)).await;
+        handler.schemas = schemas.map_err(FileProblem::Schema)?;
         check_config(&handler)?;
         Ok(Candidate { handler, version, parts, metadata: described, denied, unmentioned })
     }
@@ -112,16 +114,6 @@ impl Candidate {
     }
 }
 
-/// Compiles schemas off the caller's thread, since a hostile one takes a moment.
-async fn compile(written: WrittenSchemas) -> Result<Schemas, FileProblem> {
-    let compile = move || {
-        let WrittenSchemas { input, output, config } = &written;
-        Schemas::compile(input.as_ref(), output.as_ref(), config.as_ref())
-    };
-    let compiled = tokio::task::spawn_blocking(compile).await.map_err(|error| error.to_string());
-    compiled.and_then(|schemas| schemas).map_err(FileProblem::Schema)
-}
-
 /// Whether what the operator has set fits, as far as the handler may see it.
 fn check_config(handler: &Handler) -> Result<(), FileProblem> {
     let keys = handler.settings.grants.config.iter();
@@ -130,12 +122,4 @@ fn check_config(handler: &Handler) -> Result<(), FileProblem> {
         let each: Vec<String> = violations.iter().map(ToString::to_string).collect();
         FileProblem::Config(each.join("; "))
     })
-}
-
-fn unmentioned(inspection: &Inspection, manifest: &Manifest) -> BTreeSet<Grant> {
-    let asked = inspection.supplies().filter_map(|(_, supply)| match supply {
-        Supply::Granted(grant) => Some(grant),
-        _ => None,
-    });
-    asked.filter(|grant| !manifest.mentions().contains(grant.name())).collect()
 }

@@ -92,8 +92,7 @@ impl InputChecks {
     }
 
     async fn look_up(&self, handler: &str, pin: Option<&str>) -> Result<Schemas, InputFault> {
-        let rows = self.store.handler_rows().await?;
-        let row = rows.into_iter().find(|row| row.name == handler);
+        let row = self.store.handler_row(handler).await?;
         let Some(version) = pin.map(str::to_owned).or(row.as_ref().and_then(|row| row.active.clone())) else {
             return Ok(Schemas::default());
         };
@@ -103,10 +102,8 @@ impl InputChecks {
             let fault = InputFault::UnknownVersion { handler: handler.to_owned(), version };
             return if is_stored { Err(fault) } else { Ok(Schemas::default()) };
         };
-        let Some(text) = found.schemas else { return Ok(Schemas::default()) };
-        let compiled = tokio::task::spawn_blocking(move || Schemas::from_json(&text)).await;
         // What was compiled when it was pushed and no longer can be is the runner's to refuse.
-        Ok(compiled.ok().and_then(Result::ok).unwrap_or_default())
+        Ok(Schemas::from_store(found.schemas.as_ref()).await.unwrap_or_default())
     }
 
     fn found(&self) -> MutexGuard<'_, Found> {

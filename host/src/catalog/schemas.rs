@@ -52,6 +52,23 @@ impl Schemas {
         })
     }
 
+    /// As [`Schemas::compile`], on a thread that holds up nobody.
+    pub(super) async fn compile_aside(written: WrittenSchemas) -> Result<Self, String> {
+        let compile = move || {
+            let WrittenSchemas { input, output, config } = &written;
+            Schemas::compile(input.as_ref(), output.as_ref(), config.as_ref())
+        };
+        tokio::task::spawn_blocking(compile).await.map_err(|error| error.to_string())?
+    }
+
+    /// What the store holds of them, if anything; compiled as [`Schemas::compile_aside`] does.
+    pub(super) async fn from_store(text: Option<&JsonText>) -> Result<Self, String> {
+        match text {
+            Some(text) => Schemas::compile_aside(WrittenSchemas::from_json(text)?).await,
+            None => Ok(Schemas::default()),
+        }
+    }
+
     /// As [`Schemas::to_json`] wrote them.
     ///
     /// # Errors

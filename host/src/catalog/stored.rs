@@ -191,6 +191,10 @@ impl StoredHandlers {
         }
         match self.load(&row).await {
             Ok(loaded) => {
+                // Of several jobs that name it at once, the first one's stays.
+                if let Some(found) = self.loaded(handler, version) {
+                    return Ok(found);
+                }
                 let mut state = self.state();
                 state.pinned.push_front(loaded.clone());
                 state.pinned.truncate(PINNED_KEPT);

@@ -3,9 +3,9 @@
 use super::table::{pairs, printable, short};
 use super::{BadInput, Exit};
 use bytesize::ByteSize;
+use flowmonkey_jobs::catalog::digest;
 use flowmonkey_jobs::sandbox::{Format, Inspection, Limits, Names, Size, Sizes, Supply, inspect};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
@@ -85,7 +85,7 @@ fn report(path: &Path) -> anyhow::Result<Report> {
     }
     let problems = verdict.err().map(|error| error.to_string()).unwrap_or_default();
     let problems = problems.lines().map(str::to_owned).collect();
-    let digest = whole.then(|| Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect());
+    let digest = whole.then(|| digest(&bytes));
     Ok(Report { file, inspection, digest, problems })
 }
 

@@ -14,8 +14,7 @@ pub(super) async fn note(store: &SharedStore, job: &Job) -> Result<Option<String
     if job.status != Status::Pending {
         return Ok(None);
     }
-    let paused = store.handler_rows().await?.into_iter().any(|row| row.name == job.handler && row.paused);
-    if paused {
+    if store.handler_row(&job.handler).await?.is_some_and(|row| row.paused) {
         let handler = &job.handler;
         return Ok(Some(format!(
             "the handler `{handler}` is paused; the job waits for `flowmonkey handlers resume {handler}`"

@@ -266,6 +266,11 @@ pub trait HandlerStore: Send + Sync + 'static {
     /// All handlers, in the order of their names.
     async fn handler_rows(&self) -> Result<Vec<HandlerRow>, StoreError>;
 
+    /// One handler.
+    async fn handler_row(&self, name: &str) -> Result<Option<HandlerRow>, StoreError> {
+        Ok(self.handler_rows().await?.into_iter().find(|row| row.name == name))
+    }
+
     /// The versions of a handler, newest first.
     async fn versions(&self, handler: &str) -> Result<Vec<VersionRow>, StoreError>;
 

@@ -4,8 +4,8 @@
 use super::Artifact;
 use super::error::{OciProblem, quoted};
 use super::reference::is_digest;
+use crate::catalog::digest;
 use crate::sandbox::{Format, inspect};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 pub(super) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -86,8 +86,7 @@ struct Labels {
 
 /// `sha256:` and 64 digits.
 pub(super) fn digest_of(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", digest(bytes))
 }
 
 /// Lays an artifact out, always in the same way.

@@ -107,12 +107,9 @@ impl StoredHandlers {
         if !denied.is_empty() {
             telemetry::asked_in_vain(&row.handler, &denied.join(", "));
         }
-        let schemas = row.schemas.clone();
-        let compile = move || schemas.as_ref().map(Schemas::from_json).transpose();
-        let schemas = tokio::task::spawn_blocking(compile).await.map_err(|error| error.to_string())??;
+        let schemas = Schemas::from_store(row.schemas.as_ref()).await?;
         let prepared = self.catalog.prepare(&row.handler, Some(&row.version), bytes, settings).await;
         let handler = prepared.map_err(|error| error.to_string())?;
-        let schemas = schemas.unwrap_or_default();
         Ok(Arc::new(Handler { pushed_at: row.pushed_at, schemas, ..handler }))
     }
 }

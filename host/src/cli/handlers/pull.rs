@@ -46,10 +46,7 @@ async fn stored(store: &SharedStore, what: &str) -> anyhow::Result<Option<(Parts
     let (name, version) = what.rsplit_once('@').map_or((what, None), |(name, version)| (name, Some(version)));
     let version = match version {
         Some(version) => Some(version.to_owned()),
-        None => {
-            let rows = store.handler_rows().await?;
-            rows.into_iter().find(|row| row.name == name).and_then(|row| row.active)
-        }
+        None => store.handler_row(name).await?.and_then(|row| row.active),
     };
     let Some(version) = version else { return Ok(None) };
     let Some(row) = store.version(name, &version).await? else { return Ok(None) };

@@ -86,27 +86,24 @@ pub(in crate::cli) async fn push(args: PushArgs, target: &Target, json: bool) ->
 
 /// What is to be pushed, and where it came from when that can be told for good.
 async fn parts(args: &PushArgs, policy: &Policy) -> anyhow::Result<(Parts, Option<String>)> {
-    let (mut parts, source) = if args.source.starts_with("oci://") {
+    if args.source.starts_with("oci://") {
         let reference: OciReference = args.source.parse().map_err(|why| BadInput(format!("{why}")))?;
         let (parts, pinned) = fetch(&reference, policy).await?;
-        (parts, Some(pinned.to_string()))
-    } else {
-        let path = Path::new(&args.source);
-        let files = if path.is_dir() {
-            HandlerFiles::of_folder(&path.canonicalize()?)
-        } else {
-            HandlerFiles::of_component(path)
-        };
-        let parts = files.and_then(|files| {
-            let name = args.name.clone().unwrap_or_else(|| files.name.clone());
-            Parts::read(HandlerFiles { name, ..files }, policy)
-        });
-        (parts.map_err(|why| BadInput(format!("{}: {why}; nothing has changed", args.source)))?, None)
-    };
-    if let Some(name) = &args.name {
-        parts.name.clone_from(name);
+        let name = args.name.clone().unwrap_or(parts.name);
+        return Ok((Parts { name, ..parts }, Some(pinned.to_string())));
     }
-    Ok((parts, source))
+    let path = Path::new(&args.source);
+    let files = if path.is_dir() {
+        HandlerFiles::of_folder(&path.canonicalize()?)
+    } else {
+        HandlerFiles::of_component(path)
+    };
+    let parts = files.and_then(|files| {
+        // Before the component is read: how large it may be hangs on the name.
+        let name = args.name.clone().unwrap_or_else(|| files.name.clone());
+        Parts::read(HandlerFiles { name, ..files }, policy)
+    });
+    Ok((parts.map_err(|why| BadInput(format!("{}: {why}; nothing has changed", args.source)))?, None))
 }
 
 /// A handler from a registry, and the reference that means these very bytes.

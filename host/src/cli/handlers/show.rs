@@ -49,8 +49,7 @@ pub(super) async fn list(store: &SharedStore, json: bool) -> anyhow::Result<Exit
 }
 
 pub(super) async fn show(store: &SharedStore, name: &str, json: bool) -> anyhow::Result<Exit> {
-    let handlers = store.handler_rows().await?;
-    let Some(handler) = handlers.iter().find(|row| row.name == name) else {
+    let Some(handler) = &store.handler_row(name).await? else {
         eprintln!("flowmonkey: there is no handler {:?} in the database", printable(name));
         return Ok(Exit::NotFound);
     };
