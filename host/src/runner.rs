@@ -155,7 +155,7 @@ impl Runner {
             let _ = one.await;
         }
         let withdrawn = self.shared.store.withdraw(&self.shared.settings.runner_id);
-        let _ = tokio::time::timeout(Duration::from_secs(2), withdrawn).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), withdrawn).await;
         telemetry::runner_stopped(&self.shared.settings.runner_id, abandoned);
     }
 

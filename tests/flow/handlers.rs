@@ -18,7 +18,10 @@ on_both_stores! {
 }
 
 async fn a_handler_runs_no_more_at_once_than_it_may(Fixture { store, .. }: Fixture) {
-    let settings = HandlerSettings { concurrency: NonZeroU32::new(2), ..HandlerSettings::default() };
+    // Those that spin must not end by themselves, however slow the machine is.
+    let limits = Limits { fuel: None, wall_max: Duration::from_secs(3600), ..Limits::default() };
+    let concurrency = NonZeroU32::new(2);
+    let settings = HandlerSettings { concurrency, limits, ..HandlerSettings::default() };
     let runner = fleet::runner(&store, &fleet::with_settings(8, settings));
     // A poll would find what the end of an attempt must.
     let runner = runner.max_concurrent(NonZeroU32::new(8).unwrap()).poll_interval(Duration::from_secs(3600));

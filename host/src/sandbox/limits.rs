@@ -79,7 +79,8 @@ pub struct Limits {
     pub http_time_max: Duration,
     /// Bytes of the component. It is refused beyond.
     pub component_bytes_max: usize,
-    /// Time to compile the component, and of all processors together. It is refused beyond.
+    /// Time of all processors together to compile the component; on the wall it may take four times as long. It is refused
+    /// beyond.
     pub compile_time_max: Duration,
     /// Address space for compiling the component. It is refused beyond.
     pub compile_memory_bytes_max: usize,
