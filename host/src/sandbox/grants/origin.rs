@@ -40,7 +40,8 @@ pub struct Origin {
 }
 
 /// The origins that a request may go to: `api.example.com` (https, port 443), `*.example.com` (every name
-/// below it, not itself), `http://localhost:8080`, `https://[2001:db8::1]:8443`, `*` (any host).
+/// below it, not itself), `http://localhost:8080`, `http://localhost:*` (any port), `https://[2001:db8::1]:8443`, `*`
+/// (any host).
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct OriginPattern {
@@ -140,10 +141,12 @@ impl FromStr for OriginPattern {
             None => (rest, None),
         };
         let port = match port {
+            Some("*") => Port::Any,
             Some(port) => {
-                port.parse().ok().filter(|port| *port > 0).ok_or_else(|| refused("no such port"))?
+                let port = port.parse().ok().filter(|port| *port > 0);
+                Port::Exact(port.ok_or_else(|| refused("no such port"))?)
             }
-            None => scheme.default_port(),
+            None => Port::Exact(scheme.default_port()),
         };
         let host = host.to_ascii_lowercase();
         let host = match host.strip_prefix('*') {
@@ -154,7 +157,7 @@ impl FromStr for OriginPattern {
             Some(_) => return Err(refused("a wildcard stands for whole labels at the beginning")),
             None => Host::Exact(exact(&host).ok_or_else(|| refused("that is no host name and no address"))?),
         };
-        Ok(OriginPattern { scheme, host, port: Port::Exact(port) })
+        Ok(OriginPattern { scheme, host, port })
     }
 }
 
@@ -233,6 +236,8 @@ mod tests {
             ("http://127.0.0.1:80", "http://127.0.0.1:80", true),
             ("https://[2001:db8::1]:8443", "https://2001:db8::1:8443", true),
             ("*.0.0.1", "https://127.0.0.1:443", false),
+            ("http://localhost:*", "http://localhost:8080", true),
+            ("http://localhost:*", "https://localhost:8080", false),
         ];
         for (text, to, expected) in table {
             assert_eq!(pattern(text).matches(&origin(to)), expected, "{text} {to}");
@@ -262,6 +267,7 @@ mod tests {
             "[x]",
             "grüße.test",
             "a.test:8080:1",
+            "a.test:**",
         ] {
             let error = text.parse::<OriginPattern>().expect_err(text).to_string();
             assert!(error.contains("write api.example.com"), "{error}");
@@ -282,6 +288,8 @@ mod tests {
             ("*", "*.test:8443", None),
             ("*:8443", "*.test:8443", Some("https://*.test:8443")),
             ("https://[::1]", "*", Some("https://[::1]")),
+            ("*.test:*", "a.test:8443", Some("https://a.test:8443")),
+            ("*:*", "*.test:*", Some("https://*.test:*")),
         ];
         for (one, other, expected) in table {
             let met = pattern(one).meet(&pattern(other)).map(|met| met.to_string());
