@@ -15,20 +15,10 @@
 
 mod mail;
 
-use std::collections::BTreeMap;
-
-use exports::flowmonkey::jobs::handler::Guest;
-use flowmonkey::jobs::log::{Level, log};
-use flowmonkey::jobs::types::{Failure, HostError, JobError, Outcome};
-use flowmonkey::jobs::{idempotency, job};
+use flowmonkey::{Context, Error, Result, Value, json};
 use mail::{is_address, render};
 use serde::Deserialize;
-use serde_json::json;
-
-wit_bindgen::generate!({ world: "job-handler", path: "../../../wit" });
-
-struct EmailSend;
-export!(EmailSend);
+use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,54 +31,31 @@ struct Input {
     message_id: Option<String>,
 }
 
-impl Guest for EmailSend {
-    fn run(input: String) -> Result<Outcome, JobError> {
-        let input: Input =
-            serde_json::from_str(&input).map_err(|error| fatal("BAD_INPUT", error.to_string()))?;
-        if !is_address(&input.to) {
-            let message = format!("{:?} is not a mail address", input.to);
-            return Err(fatal("BAD_ADDRESS", message));
-        }
-        let key = input.message_id.as_ref().map(|id| format!("email-{}-{id}", input.to));
-        if let Some(key) = &key
-            && idempotency::lookup(key).map_err(failed)?.is_some()
-        {
-            return Ok(Outcome::Success(Some(json!({ "alreadySent": true }).to_string())));
-        }
-        let subject = render(&input.subject, &input.vars)?;
-        let body = render(&input.body, &input.vars)?;
+flowmonkey::handler!(run);
 
-        // Nothing leaves the sandbox: that would take the grant `http`. The rendered mail is the
-        // result. A real sender would hand the key to the mail service, which then drops the
-        // second request of a job that runs twice.
-        let idempotency_key = job::idempotency_key();
-        let fields =
-            [("to".to_string(), input.to.clone()), ("bodyBytes".to_string(), body.len().to_string())];
-        log(Level::Info, "mail rendered", &fields);
-        if let Some(key) = &key {
-            idempotency::record(key, "true", None).map_err(failed)?;
-        }
-
-        let result = json!({
-            "sent": true,
-            "to": input.to,
-            "subject": subject,
-            "body": body,
-            "idempotencyKey": idempotency_key,
-        });
-        Ok(Outcome::Success(Some(result.to_string())))
+fn run(ctx: &Context, input: Input) -> Result<Value> {
+    let Input { to, subject, body, vars, message_id } = input;
+    if !is_address(&to) {
+        return Err(Error::fatal("BAD_ADDRESS", format_args!("{to:?} is not a mail address")));
     }
-}
-
-/// What the host did not do now it may do later, but for what it will never do.
-fn failed(error: HostError) -> JobError {
-    let failure = Failure { code: "IDEMPOTENCY".to_string(), message: format!("{error:?}"), details: None };
-    match error {
-        HostError::Denied(_) | HostError::Invalid(_) => JobError::Fatal(failure),
-        _ => JobError::Other(failure),
+    let key = message_id.map(|id| format!("email-{to}-{id}"));
+    if let Some(key) = &key
+        && ctx.idempotency().lookup::<Value>(key)?.is_some()
+    {
+        return Ok(json!({ "alreadySent": true }));
     }
-}
+    let subject = render(&subject, &vars)?;
+    let body = render(&body, &vars)?;
 
-fn fatal(code: &str, message: String) -> JobError {
-    JobError::Fatal(Failure { code: code.to_string(), message, details: None })
+    // Nothing leaves the sandbox: that would take the grant `http`. The rendered mail is the result. A real
+    // sender would hand the key to the mail service, which then drops the second request of a job that
+    // runs twice.
+    let idempotency_key = ctx.idempotency_key();
+    ctx.log().info("mail rendered", &[("to", &to), ("bodyBytes", &body.len())]);
+    if let Some(key) = &key {
+        ctx.idempotency().record(key, &true)?;
+    }
+    Ok(json!({
+        "sent": true, "to": to, "subject": subject, "body": body, "idempotencyKey": idempotency_key
+    }))
 }

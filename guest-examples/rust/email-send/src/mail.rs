@@ -1,20 +1,17 @@
 use std::collections::BTreeMap;
 
-use crate::fatal;
-use crate::flowmonkey::jobs::types::JobError;
+use flowmonkey::{OrFail, Result};
 
 /// Puts the value of each `{{name}}` in its place. Values are not searched for placeholders.
-pub(crate) fn render(template: &str, vars: &BTreeMap<String, String>) -> Result<String, JobError> {
+pub(crate) fn render(template: &str, vars: &BTreeMap<String, String>) -> Result<String> {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, tail)) = rest.split_once("{{") {
-        let (name, after) = tail
-            .split_once("}}")
-            .ok_or_else(|| fatal("BAD_TEMPLATE", "a placeholder is not closed".to_string()))?;
-        let value = vars.get(name.trim()).ok_or_else(|| {
-            let message = format!("the placeholder {:?} has no value", name.trim());
-            fatal("MISSING_VARIABLE", message)
-        })?;
+        let (name, after) = tail.split_once("}}").or_fatal("BAD_TEMPLATE", "a placeholder is not closed")?;
+        let name = name.trim();
+        let value = vars
+            .get(name)
+            .or_fatal("MISSING_VARIABLE", format_args!("the placeholder {name:?} has no value"))?;
         text.push_str(before);
         text.push_str(value);
         rest = after;

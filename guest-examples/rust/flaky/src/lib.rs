@@ -8,16 +8,9 @@
 //! {"failures": 2, "retryAfterMs": 300}
 //! ```
 
-use exports::flowmonkey::jobs::handler::Guest;
-use flowmonkey::jobs::job;
-use flowmonkey::jobs::types::{Failure, JobError, Outcome, Retry};
+use flowmonkey::{Context, Error, Result, Value, json};
 use serde::Deserialize;
-use serde_json::json;
-
-wit_bindgen::generate!({ world: "job-handler", path: "../../../wit" });
-
-struct Flaky;
-export!(Flaky);
+use std::time::Duration;
 
 #[derive(Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -32,29 +25,19 @@ impl Default for Input {
     }
 }
 
-impl Guest for Flaky {
-    fn run(input: String) -> Result<Outcome, JobError> {
-        // `Option` also takes `null`, the input of a job that was enqueued with none.
-        let input: Option<Input> = serde_json::from_str(&input).map_err(|error| {
-            JobError::Fatal(Failure {
-                code: "BAD_INPUT".to_string(),
-                message: error.to_string(),
-                details: None,
-            })
-        })?;
-        let Input { failures, retry_after_ms } = input.unwrap_or_default();
+flowmonkey::handler!(run);
 
-        let attempt = job::attempt();
-        if attempt <= failures {
-            return Err(JobError::Retryable(Retry {
-                failure: Failure {
-                    code: "FLAKY".to_string(),
-                    message: format!("attempt {attempt} fails; {failures} were asked to"),
-                    details: None,
-                },
-                after_ms: retry_after_ms,
-            }));
-        }
-        Ok(Outcome::Success(Some(json!({ "attempt": attempt }).to_string())))
+/// `Option` also takes `null`, the input of a job that was enqueued with none.
+fn run(ctx: &Context, input: Option<Input>) -> Result<Value> {
+    let Input { failures, retry_after_ms } = input.unwrap_or_default();
+    let attempt = ctx.attempt();
+    if attempt <= failures {
+        let message = format_args!("attempt {attempt} fails; {failures} were asked to");
+        let error = Error::retryable("FLAKY", message);
+        return Err(match retry_after_ms {
+            Some(ms) => error.after(Duration::from_millis(ms)),
+            None => error,
+        });
     }
+    Ok(json!({ "attempt": attempt }))
 }

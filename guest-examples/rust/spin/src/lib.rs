@@ -8,19 +8,14 @@
 //! {}
 //! ```
 
+use flowmonkey::{Context, Result};
+use serde::de::IgnoredAny;
 use std::hint::black_box;
 
-use exports::flowmonkey::jobs::handler::{Guest, JobError, Outcome};
+flowmonkey::handler!(run);
 
-wit_bindgen::generate!({ world: "job-handler", path: "../../../wit" });
-
-struct Spin;
-export!(Spin);
-
-impl Guest for Spin {
-    fn run(_input: String) -> Result<Outcome, JobError> {
-        count_forever()
-    }
+fn run(_: &Context, _: IgnoredAny) -> Result<()> {
+    count_forever()
 }
 
 /// Not inlined, so that the backtrace shows it.

@@ -1,0 +1,3 @@
+module flowmonkey
+
+go 1.24

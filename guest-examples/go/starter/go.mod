@@ -1,0 +1,7 @@
+module handlers/starter
+
+go 1.24
+
+require flowmonkey v0.0.0
+
+replace flowmonkey => ../flowmonkey
