@@ -1,6 +1,7 @@
 //! Which code a handler name means now.
 
 mod candidate;
+mod fit;
 mod folder;
 mod input;
 mod limits;

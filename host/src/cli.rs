@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
+mod build;
+mod builds;
 mod connect;
 mod enqueue;
 mod handlers;
@@ -9,10 +11,12 @@ mod inspect;
 mod jobs;
 mod logging;
 mod migrate;
+mod new;
 mod schedules;
 mod serve;
 mod show;
 mod table;
+mod test;
 mod view;
 
 use clap::{Parser, Subcommand};
@@ -38,7 +42,9 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Try it:
+  flowmonkey new greet --lang python            write a handler's folder; rust, c, go, … go as well
   flowmonkey dev handlers/                      run every component of a folder, on an embedded store
+  flowmonkey test handlers/email-send           one attempt, or the cases of its handler.test.toml, without a store
   flowmonkey enqueue email-send --input '{\"to\": \"ada@example.com\"}' --wait
   flowmonkey jobs list
 
@@ -56,7 +62,11 @@ Log lines go to stderr; FLOWMONKEY_LOG sets what is logged, such as `debug` or `
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Develop: run the components of a folder on an embedded store, with no service installed
+    /// Write the folder of a new handler, in one of eight languages
+    New(new::NewArgs),
+    /// Build a handler's component with its language's own tools, and check it as a push would
+    Build(build::BuildArgs),
+    /// Develop: build and run the handlers of a folder on an embedded store, with no service installed
     Dev(serve::DevArgs),
     /// Run jobs from a database until told to stop
     Run(serve::RunArgs),
@@ -73,6 +83,8 @@ enum Command {
     Schedules(schedules::SchedulesCommand),
     /// Tell what a file is and whether it is a handler, without running it
     Inspect(inspect::InspectArgs),
+    /// Try a handler without a store: one attempt, or the cases of its handler.test.toml
+    Test(test::TestArgs),
     /// Create the tables, or bring them up to this version
     Migrate,
 }
@@ -118,6 +130,8 @@ pub(crate) fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
     let Cli { command, target, json } = cli;
     match command {
+        Command::New(args) => new::new(&args, json),
+        Command::Build(args) => build::build(&args, json).await,
         Command::Dev(args) => serve::dev(args, &target).await,
         Command::Run(args) => serve::run(args, &target).await,
         Command::Enqueue(args) => enqueue::enqueue(args, &target, json).await,
@@ -125,6 +139,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Handlers(command) => handlers::handlers(command, &target, json).await,
         Command::Schedules(command) => schedules::schedules(command, &target, json).await,
         Command::Inspect(args) => inspect::run(&args, json),
+        Command::Test(args) => test::test(args, json).await,
         Command::Migrate => migrate::migrate(&target, json).await,
     }
 }

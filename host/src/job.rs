@@ -14,7 +14,7 @@ pub use error::{ErrorCode, JobError, MESSAGE_BYTES_MAX};
 pub use json::{INPUT_BYTES_MAX, JSON_DEPTH_MAX, JsonError, JsonText};
 pub use keep::Keep;
 pub use lifecycle::{Event, State, Waits, next};
-pub(crate) use new_job::check_name;
+pub use new_job::check_name;
 pub use new_job::{InvalidJob, MAX_ATTEMPTS_DEFAULT, NewJob, START_MS_MAX, Start, Unique, UniqueScope};
 pub use outcome::{Outcome, Report, Usage, WAIT_MAX, Wake};
 pub use retry::{RETRY_AFTER_MAX, RetryPolicy};

@@ -46,4 +46,5 @@ pub mod sandbox;
 pub mod scheduler;
 pub mod store;
 pub mod telemetry;
+pub mod trial;
 pub mod units;

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod workshop;
 
 use std::process::ExitCode;
 

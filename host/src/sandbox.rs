@@ -19,7 +19,9 @@ mod trap;
 
 pub use admission::{Grant, LoadError, Supply, Surface};
 pub use attempt::{AttemptContext, JobFacts};
-pub use capability::{AttemptHost, HostFault, HttpConfig, LogLevel, Resolve};
+pub use capability::{
+    AttemptHost, Beyond, HostFault, HttpConfig, LogLevel, MadeRequest, Playback, RecordedAnswer, Resolve,
+};
 pub(crate) use capability::{Trust, authority, origin_of};
 pub use compile::{ChildCompiler, Compilation, compile_if_asked};
 pub use config_values::{ConfigValues, SecretTooShort};

@@ -18,6 +18,7 @@ pub mod sqlite;
 
 pub use effect::{EffectFault, EffectStore};
 pub use error::StoreError;
+pub(crate) use execution::check_context;
 pub use execution::{CONTEXT_BYTES_MAX, CONTEXT_KEYS_MAX, ContextFault, Execution, ExecutionStore};
 pub use handler::{
     Activation, AuditRow, COMPONENT_BYTES_MAX, HandlerFault, HandlerRow, HandlerStore, InUse, NewVersion,

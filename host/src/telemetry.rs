@@ -165,6 +165,16 @@ pub(crate) fn handler_loaded(handler: &str) {
     info!(target: CATALOG, handler, "handler swapped in");
 }
 
+/// A handler was built from its source, as it changed.
+pub fn handler_built(handler: &str, language: &str, ms: u128) {
+    info!(target: CATALOG, handler, language, ms, "handler built");
+}
+
+/// A handler's source cannot be built; what it was before goes on.
+pub fn handler_not_built(folder: &dyn Display, why: &dyn Display) {
+    error!(target: CATALOG, %folder, %why, "handler not built; what it was before goes on");
+}
+
 /// A file of a folder is no handler; what it was before goes on.
 pub(crate) fn handler_refused(code: &str, why: &dyn Display) {
     error!(target: CATALOG, code, %why, "handler refused");

@@ -10,4 +10,6 @@ mod life;
 mod policy;
 mod schedules;
 mod serving;
+mod trial;
 mod waiting;
+mod workshop;

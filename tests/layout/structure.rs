@@ -12,13 +12,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("catalog", &["job", "store", "sandbox", "units"]),
     ("runner", &["job", "store", "sandbox", "catalog"]),
+    ("trial", &["job", "store", "sandbox", "catalog"]),
     ("scheduler", &["job", "store"]),
     ("reaper", &["job", "store"]),
     ("metrics", &["store"]),
 ];
 const EVERYBODYS: [&str; 2] = ["clock", "telemetry"];
 /// The edge: the binary's own modules.
-const EDGE: [&str; 4] = ["lib", "main", "config", "cli"];
+const EDGE: [&str; 5] = ["lib", "main", "config", "cli", "workshop"];
 
 /// The names behind `crate::` in a text, also where several share a brace.
 fn imports(text: &str) -> BTreeSet<String> {

@@ -174,6 +174,7 @@ impl Run {
             config: self.config.clone(),
             host: self.host.clone(),
             control: self.control.clone(),
+            playback: None,
         }
     }
 

@@ -66,5 +66,6 @@ pub fn attempt(host: Nowhere, input: JsonText, limits: Limits) -> AttemptContext
         config: Arc::default(),
         host: Arc::new(host),
         control: Control::default(),
+        playback: None,
     }
 }

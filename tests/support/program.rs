@@ -92,6 +92,12 @@ impl Folder {
         Ran::of(self.command(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// As [`Folder::run`], in another environment.
+    pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::of(command.envs(environment.iter().copied()).stdin(Stdio::null()).output().unwrap())
+    }
+
     /// As [`Folder::run`], and panics unless it ends with 0.
     pub fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments);

@@ -1,13 +1,17 @@
 //! What it takes to build, show and test the project on a machine that has Rust and nothing of ours.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
+mod bindings;
 mod demo;
 mod guests;
+mod languages;
 mod postgres;
 mod registry;
 mod screen;
 mod shell;
 mod suites;
+mod table;
+mod toolchains;
 
 use std::process::ExitCode;
 
@@ -19,7 +23,8 @@ cargo xtask bench NAME    measures: `attempt` (a sandboxed attempt against wasmt
                           `queue` (claim and record against raw SQL, and claims beside a backlog),
                           `handlers` (from a push to the first job, and a start with 200 handlers)
 cargo xtask fuzz [SECONDS] fuzzes each target for so long [600]; needs cargo-fuzz
-cargo xtask guests        builds the guest examples and puts them into target/handlers";
+cargo xtask guests        builds the guest examples in every language and measures them: the table of
+                          guest-examples/README.md";
 
 /// What went wrong, for people.
 type Result<T> = std::result::Result<T, String>;
@@ -33,7 +38,7 @@ fn main() -> ExitCode {
         (Some("test"), _) => suites::test(&rest),
         (Some("bench"), false) => suites::bench(&rest[0], &rest[1..]),
         (Some("fuzz"), _) => suites::fuzz(rest.first().map_or("600", String::as_str)),
-        (Some("guests"), true) => guests::build().map(|folder| println!("{}", folder.display())),
+        (Some("guests"), true) => table::measure(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `bench`: everything the suites and benchmarks need, then them.
 
 use crate::postgres::{Durable, Postgres};
-use crate::{Result, guests, registry, shell};
+use crate::{Result, bindings, guests, languages, registry, shell, toolchains};
 
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let handlers = guests::build_for_tests()?;
@@ -10,28 +10,35 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
         Err(_) => Some(Postgres::start(Durable::No)?),
     };
     let program = shell::build_program()?;
+    let toolchains = toolchains::all();
+    let skipped = languages::build(&program, &toolchains, &handlers.join("languages"))?;
     let mut test = shell::cargo();
     test.args(["test", "--release", "--locked", "--workspace"])
         .args(arguments)
         .env("FLOWMONKEY_GUESTS", handlers)
         .env("FLOWMONKEY_PROGRAM", program);
+    toolchains::offer(&toolchains, &mut test);
     if let Some(postgres) = &postgres {
         test.env("DATABASE_URL", postgres.url());
     }
-    let missing = match registry::program() {
-        Ok(program) => {
-            test.env("FLOWMONKEY_REGISTRY", program);
-            None
-        }
-        Err(why) => {
-            let options = !arguments.iter().any(|argument| argument == "--");
-            test.args(options.then_some("--")).args(["--skip", registry::TESTS]);
-            Some(why)
-        }
-    };
+    let mut left_out: Vec<(String, String)> =
+        skipped.into_iter().map(|one| (one.tests(), format!("{}: {}", one.language, one.why))).collect();
+    match registry::program() {
+        Ok(program) => drop(test.env("FLOWMONKEY_REGISTRY", program)),
+        Err(why) => left_out.push((registry::TESTS.into(), why)),
+    }
+    if !left_out.is_empty() && !arguments.iter().any(|argument| argument == "--") {
+        test.arg("--");
+    }
+    for (tests, _) in &left_out {
+        test.args(["--skip", tests]);
+    }
     shell::run(&mut test)?;
-    if let Some(why) = missing {
-        eprintln!("xtask: skipped the tests `{}`: {why}", registry::TESTS);
+    if arguments.is_empty() {
+        bindings::check(&toolchains)?;
+    }
+    for (tests, why) in &left_out {
+        eprintln!("xtask: skipped the tests `{tests}`: {why}");
     }
     Ok(())
 }

@@ -18,7 +18,8 @@ use tokio::sync::Mutex;
 /// is not read while it is being written.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A folder of handlers: every `NAME.wasm` in it, and every folder in it that holds a `handler.toml`.
+/// A folder of handlers: every `NAME.wasm` in it, and every folder in it that holds a `handler.toml`; or one handler,
+/// if it holds a `handler.toml` itself.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,

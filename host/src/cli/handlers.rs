@@ -4,6 +4,8 @@ mod pull;
 mod push;
 mod show;
 
+pub(super) use push::unmentioned_grants;
+
 use super::connect::Target;
 use super::{BadInput, Exit, table, view};
 use flowmonkey_jobs::store::{Activation, HandlerFault, SharedStore};

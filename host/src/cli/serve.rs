@@ -1,3 +1,4 @@
+use super::builds::Builds;
 use super::connect::Target;
 use super::logging::{self, LogFormat};
 use super::{BadInput, Exit};
@@ -17,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DevArgs {
-    /// The folder of the handlers: NAME.wasm, or NAME/ with handler.toml and a component
+    /// A handler's folder, or a folder of handlers: NAME.wasm, or NAME/ with handler.toml and source or a component
     #[arg(default_value = ".")]
     folder: PathBuf,
     #[command(flatten)]
@@ -64,22 +65,22 @@ fn dev_defaults() -> RawSettings {
 #[derive(Debug)]
 struct Source {
     folder: Option<PathBuf>,
-    /// Whether the folder is looked at again and again.
-    watched: bool,
+    /// Whether the folder is looked at again and again, and what has source in it is built.
+    developed: bool,
 }
 
 pub(super) async fn dev(args: DevArgs, target: &Target) -> anyhow::Result<Exit> {
     logging::start(args.serve.log_format);
     let settings = args.serve.settings(dev_defaults())?;
     let store = target.open_or_create(connections(&settings)).await?;
-    serve(store, Source { folder: Some(args.folder), watched: true }, settings).await
+    serve(store, Source { folder: Some(args.folder), developed: true }, settings).await
 }
 
 pub(super) async fn run(args: RunArgs, target: &Target) -> anyhow::Result<Exit> {
     logging::start(args.serve.log_format);
     let settings = args.serve.settings(RawSettings::default())?;
     let store = target.open(connections(&settings)).await?;
-    serve(store, Source { folder: args.handlers, watched: false }, settings).await
+    serve(store, Source { folder: args.handlers, developed: false }, settings).await
 }
 
 /// The loops need one each; guests that write share the rest.
@@ -102,9 +103,14 @@ async fn serve(store: SharedStore, source: Source, settings: Settings) -> anyhow
         tokio::task::spawn_blocking(move || Sandbox::new(&sandbox)).await.context("the sandbox")??;
     let catalog = Arc::new(Catalog::new(Arc::new(sandbox)));
     let folder = source.folder.as_ref().map(|path| Folder::new(path, settings.policy.clone()));
+    let mut builds = Builds::default();
     if let Some(folder) = &folder {
+        let begin = async {
+            let has_source = source.developed && builds.look(folder.path()).await;
+            load(folder, &catalog, has_source).await
+        };
         tokio::select! {
-            loaded = load(folder, &catalog) => loaded?,
+            loaded = begin => loaded?,
             () = signals.next() => return Ok(Exit::Done),
         };
     }
@@ -114,10 +120,13 @@ async fn serve(store: SharedStore, source: Source, settings: Settings) -> anyhow
     let scheduler = Scheduler::new(store.clone()).start(SchedulerSettings::default());
     let reaper = Reaper::start_with_events(store, settings.reaper, runner.events().clone());
     runner.start();
-    let watched = folder.filter(|_| source.watched);
+    let watched = folder.filter(|_| source.developed);
     let watch = async {
         match &watched {
-            Some(folder) => folder.watch(&catalog, |report| tell_change(folder, report)).await,
+            Some(folder) => tokio::select! {
+                () = folder.watch(&catalog, |report| tell_change(folder, report)) => {}
+                () = builds.watch(folder, &catalog) => {}
+            },
             None => std::future::pending().await,
         }
     };
@@ -144,12 +153,12 @@ async fn stop(runner: &Runner, signals: &mut Signals) {
     }
 }
 
-/// Compiles what the folder has; a bad file is reported and the others run.
-async fn load(folder: &Folder, catalog: &Catalog) -> anyhow::Result<()> {
+/// Compiles what the folder has; a bad file is reported and the others run. Whoever develops may mend what cannot be used.
+async fn load(folder: &Folder, catalog: &Catalog, may_come: bool) -> anyhow::Result<()> {
     let shown = folder.path().display();
     let report = folder.load(catalog).await.map_err(|error| BadInput(format!("{shown}: {error}")))?;
     report.log();
-    if report.loaded.is_empty() {
+    if report.loaded.is_empty() && !may_come {
         let message = if report.refused.is_empty() {
             format!("{shown} holds no handlers: put components there as NAME.wasm")
         } else {
@@ -160,7 +169,7 @@ async fn load(folder: &Folder, catalog: &Catalog) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell_change(folder: &Folder, report: std::io::Result<FolderReport>) {
+pub(super) fn tell_change(folder: &Folder, report: std::io::Result<FolderReport>) {
     match report {
         Ok(report) => report.log(),
         Err(error) => {

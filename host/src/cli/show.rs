@@ -2,6 +2,7 @@ use super::table;
 use bytesize::ByteSize;
 use flowmonkey_jobs::job::{HistoryEntry, Job, JobError, JsonText, Status};
 use flowmonkey_jobs::store::{SharedStore, StoreError};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -123,11 +124,16 @@ fn history_line(entry: &HistoryEntry, now_ms: i64) -> String {
     )
 }
 
-/// The whole error: message, details, and the frames of the guest.
+/// The whole error: message, details, and the frames of the guest. What details have as `stack`, a text as languages
+/// write them, keeps its lines.
 pub(super) fn error(error: &JobError) -> String {
     let mut text = error.to_string();
-    if let Some(details) = &error.details {
-        let _ = write!(text, "\ndetails: {}", payload(details));
+    let (details, stack) = error.details.as_ref().map_or((None, None), apart);
+    if let Some(details) = details {
+        let _ = write!(text, "\ndetails: {details}");
+    }
+    for line in stack.iter().flat_map(|stack| stack.trim_end().lines()) {
+        let _ = write!(text, "\n  {line}");
     }
     for frame in &error.backtrace {
         let _ = write!(text, "\n  in {frame}");
@@ -135,7 +141,20 @@ pub(super) fn error(error: &JobError) -> String {
     text
 }
 
-fn payload(json: &JsonText) -> String {
+/// Details without their stack, if there is more, and the stack.
+fn apart(details: &JsonText) -> (Option<String>, Option<String>) {
+    let parsed: Result<BTreeMap<String, JsonText>, _> = serde_json::from_str(details.as_str());
+    let Ok(mut fields) = parsed else { return (Some(payload(details)), None) };
+    let stack = fields.get("stack").and_then(|stack| serde_json::from_str(stack.as_str()).ok());
+    if stack.is_none() {
+        return (Some(payload(details)), None);
+    }
+    fields.remove("stack");
+    let rest = serde_json::to_string(&fields).ok().filter(|_| !fields.is_empty());
+    (rest, stack)
+}
+
+pub(super) fn payload(json: &JsonText) -> String {
     let text = json.as_str();
     if text.chars().count() <= PAYLOAD_CHARS_MAX {
         return text.to_owned();

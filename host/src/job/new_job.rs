@@ -162,7 +162,7 @@ impl Unique {
 pub struct InvalidJob(pub String);
 
 /// A name may be any visible text: it ends up in tables, logs and file names.
-pub(crate) fn check_name(field: &str, name: &str) -> Result<(), InvalidJob> {
+pub fn check_name(field: &str, name: &str) -> Result<(), InvalidJob> {
     if name.is_empty() || name.len() > 128 {
         return Err(InvalidJob(format!("the {field} has {} bytes; it must have 1 to 128", name.len())));
     }

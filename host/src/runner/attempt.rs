@@ -1,9 +1,9 @@
 use super::leased::LeasedHost;
 use super::recorder::Finished;
 use super::{Phase, Shared};
-use crate::catalog::{Handler, HandlerSettings, Schemas, VersionFault};
+use crate::catalog::{Handler, HandlerSettings, VersionFault};
 use crate::job::{
-    Attempt, ErrorCode, JobError, JsonText, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition,
+    Attempt, ErrorCode, JobError, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition,
 };
 use crate::sandbox::{AttemptContext, Control, JobFacts, Limits};
 use crate::store::{Claimed, Recording};
@@ -15,9 +15,6 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Another runner may have the version that this one has not.
 const ELSEWHERE_PAUSE: Duration = Duration::from_secs(5);
-
-/// A schema looks at so many bytes in less time than another thread takes to begin.
-const CHECKED_AT_ONCE_MAX: usize = 4096;
 
 /// One attempt, from the claim to the record. The lease is kept alive until the record stands.
 pub(super) async fn run(
@@ -75,9 +72,7 @@ async fn begin(
     host: Arc<LeasedHost>,
     control: Control,
 ) -> Report {
-    if handler.schemas.has_input()
-        && let Some(error) = misfit(&handler.schemas, job.input.clone(), Schemas::input_error).await
-    {
+    if let Some(error) = handler.input_error(&job.input).await {
         return unbegun(Outcome::Fatal(error));
     }
     telemetry::attempt_started(name(job));
@@ -93,33 +88,10 @@ async fn begin(
         config: settings.config.clone(),
         host,
         control,
+        playback: None,
     };
     let report = shared.catalog.sandbox().run(&handler.prepared, context).await;
-    let Outcome::Success(result) = &report.outcome else { return report };
-    if !settings.validate_output || !handler.schemas.has_output() {
-        return report;
-    }
-    let result = result.clone().unwrap_or_else(JsonText::null);
-    match misfit(&handler.schemas, result, Schemas::output_error).await {
-        Some(error) => Report { outcome: Outcome::Retryable { error, after: None }, ..report },
-        None => report,
-    }
-}
-
-/// What a schema has against a text. Large texts are looked at where they hold up nobody.
-async fn misfit(
-    schemas: &Schemas,
-    text: JsonText,
-    check: fn(&Schemas, &JsonText) -> Option<JobError>,
-) -> Option<JobError> {
-    if text.as_str().len() <= CHECKED_AT_ONCE_MAX {
-        return check(schemas, &text);
-    }
-    let schemas = schemas.clone();
-    let checked = tokio::task::spawn_blocking(move || check(&schemas, &text)).await;
-    let bug =
-        |error| JobError::host(ErrorCode::Trap, format!("the check itself failed, which is a bug: {error}"));
-    checked.unwrap_or_else(|error| Some(bug(error)))
+    handler.judged(report).await
 }
 
 /// Why there is no code for a job that was claimed.

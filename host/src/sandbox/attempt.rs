@@ -1,6 +1,6 @@
 use super::bindings::JobHandlerPre;
 use super::bindings::exports::flowmonkey::jobs::handler as guest;
-use super::capability::{AttemptHost, Calls, Checkpoints, Lines, Network, Outgoing};
+use super::capability::{AttemptHost, Calls, Checkpoints, Lines, Network, Outgoing, Playback, Reach};
 use super::config_values::ConfigValues;
 use super::control::{Control, Interruption};
 use super::description::{self, Callee};
@@ -58,6 +58,8 @@ pub struct AttemptContext {
     pub host: Arc<dyn AttemptHost>,
     /// The line to it.
     pub control: Control,
+    /// What answers its HTTP requests before the network does. None outside of trials.
+    pub playback: Option<Arc<Playback>>,
 }
 
 /// The data of one wasmtime store. Nothing of it outlives the attempt.
@@ -86,11 +88,13 @@ impl WasiView for AttemptState {
 
 impl AttemptState {
     fn new(context: AttemptContext, network: Arc<Network>) -> (Self, JsonText) {
-        let AttemptContext { facts, input, checkpoint, limits, grants, config, host, control } = context;
+        let AttemptContext { facts, input, checkpoint, limits, grants, config, host, control, playback } =
+            context;
         let has_job = !facts.id.is_empty();
         let grants = Arc::new(grants);
         let lines = Arc::new(Lines::new(host.clone(), config.clone(), &limits));
-        let outgoing = Outgoing::new(network, grants.clone(), limits, lines.clone());
+        let outgoing =
+            Outgoing::new(Reach { network, playback, grants: grants.clone() }, limits, lines.clone());
         let stdout = Capture::new(Stream::Stdout, limits.stdout_bytes_max, lines.clone());
         let stderr = Capture::new(Stream::Stderr, limits.stderr_bytes_max, lines.clone());
         // No arguments, environment, folders or stdin: that is the builder's default. Sockets and names

@@ -14,8 +14,8 @@ mod queue;
 
 pub(super) use calls::Calls;
 pub(super) use checkpoint::Checkpoints;
-pub use http::{HttpConfig, Resolve};
-pub(super) use http::{Network, Outgoing};
+pub use http::{Beyond, HttpConfig, MadeRequest, Playback, RecordedAnswer, Resolve};
+pub(super) use http::{Network, Outgoing, Reach};
 pub(crate) use http::{Trust, authority, origin_of};
 pub(super) use log::Lines;
 pub use log::LogLevel;

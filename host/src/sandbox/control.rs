@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -34,6 +34,7 @@ pub struct Control {
     directive: Arc<AtomicU8>,
     interruption: watch::Sender<Option<Interruption>>,
     last_beat: Arc<Mutex<Instant>>,
+    heartbeats: Arc<AtomicU64>,
 }
 
 impl Default for Control {
@@ -42,6 +43,7 @@ impl Default for Control {
             directive: Arc::new(AtomicU8::new(0)),
             interruption: watch::Sender::new(None),
             last_beat: Arc::new(Mutex::new(Instant::now())),
+            heartbeats: Arc::default(),
         }
     }
 }
@@ -68,6 +70,18 @@ impl Control {
             current.get_or_insert(reason);
             first
         });
+    }
+
+    /// How often the guest has asked by `heartbeat`.
+    pub fn heartbeats(&self) -> u64 {
+        self.heartbeats.load(Ordering::Relaxed)
+    }
+
+    /// The guest asks.
+    pub(super) fn heartbeat(&self) -> Directive {
+        self.heartbeats.fetch_add(1, Ordering::Relaxed);
+        self.beat();
+        self.directive()
     }
 
     /// A sign of life of the guest, or of its beginning.

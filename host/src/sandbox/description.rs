@@ -87,6 +87,7 @@ pub(super) fn context(limits: &Limits) -> AttemptContext {
         config: Arc::default(),
         host: Arc::new(Nobody),
         control: Control::default(),
+        playback: None,
     }
 }
 

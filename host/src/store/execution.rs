@@ -61,7 +61,7 @@ impl From<sqlx::Error> for ContextFault {
 }
 
 /// Whether a context of this size may be stored.
-pub(super) fn check_context(bytes: usize, keys: usize) -> Result<(), ContextFault> {
+pub(crate) fn check_context(bytes: usize, keys: usize) -> Result<(), ContextFault> {
     let fault = |what: String| Err(ContextFault::LimitExceeded(format!("the context would have {what}")));
     if keys > CONTEXT_KEYS_MAX {
         return fault(format!("{keys} keys, over the limit of {CONTEXT_KEYS_MAX}"));

@@ -14,10 +14,16 @@ pub(super) type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
 pub(super) struct Snapshot(BTreeMap<PathBuf, Stamp>);
 
 impl Snapshot {
+    /// A folder with a manifest of its own is one handler.
     pub(super) async fn take(folder: &Path) -> io::Result<Self> {
         let folder = folder.to_owned();
         let take = move || {
             let mut stamps = BTreeMap::new();
+            if folder.join(FILE_NAME).is_file() {
+                let path = folder.canonicalize()?;
+                let stamp = stamp_of_folder(&path);
+                return Ok(Snapshot(BTreeMap::from([(path, stamp)])));
+            }
             for path in sorted(&folder)? {
                 if path.join(FILE_NAME).is_file() {
                     let stamp = stamp_of_folder(&path);

@@ -159,18 +159,23 @@ fn missing_grants(candidate: &Candidate) -> Option<String> {
             candidate.handler.name
         ));
     }
-    if !candidate.unmentioned.is_empty() {
-        let line = |grant: &Grant| {
-            format!("{} (or {} = {} to go without)", grant.example(), grant.name(), grant.nothing())
-        };
-        let grants: Vec<String> = candidate.unmentioned.iter().map(line).collect();
-        lines.push(format!(
+    lines.extend(unmentioned_grants(candidate));
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What a component imports although its manifest does not say whether it needs it.
+pub(in crate::cli) fn unmentioned_grants(candidate: &Candidate) -> Option<String> {
+    let line = |grant: &Grant| {
+        format!("{} (or {} = {} to go without)", grant.example(), grant.name(), grant.nothing())
+    };
+    let grants: Vec<String> = candidate.unmentioned.iter().map(line).collect();
+    (!grants.is_empty()).then(|| {
+        format!(
             "its component imports what needs a grant, and its manifest does not mention it. Write below [grants] of \
              handler.toml: {}",
             grants.join("; ")
-        ));
-    }
-    (!lines.is_empty()).then(|| lines.join("\n"))
+        )
+    })
 }
 
 enum Ending {

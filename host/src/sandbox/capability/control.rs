@@ -10,8 +10,7 @@ const MESSAGE_CHARS_MAX: usize = 200;
 
 impl Host for AttemptState {
     async fn heartbeat(&mut self) -> Result<Told> {
-        self.control.beat();
-        Ok(told(self.control.directive()))
+        Ok(told(self.control.heartbeat()))
     }
 
     async fn cancelled(&mut self) -> Result<bool> {

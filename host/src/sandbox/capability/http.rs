@@ -6,6 +6,7 @@ mod body;
 mod exchange;
 mod failure;
 mod network;
+mod recorded;
 mod resolve;
 mod shadow;
 mod target;
@@ -13,6 +14,7 @@ mod trust;
 
 pub use network::HttpConfig;
 pub(in crate::sandbox) use network::Network;
+pub use recorded::{Beyond, MadeRequest, Playback, RecordedAnswer};
 pub use resolve::Resolve;
 pub(crate) use target::authority;
 pub(crate) use trust::Trust;
@@ -27,6 +29,7 @@ use failure::{Failure, Journal};
 use http::response::Parts;
 use http::{HeaderName, Request, Response, header};
 use http_body_util::BodyExt;
+use recorded::Asked;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -60,9 +63,15 @@ pub(in crate::sandbox) struct Outgoing {
     hooks: Hooks,
 }
 
+/// Where an attempt's requests may go, and who answers them.
+pub(in crate::sandbox) struct Reach {
+    pub(in crate::sandbox) network: Arc<Network>,
+    pub(in crate::sandbox) playback: Option<Arc<Playback>>,
+    pub(in crate::sandbox) grants: Arc<Grants>,
+}
+
 struct Hooks {
-    network: Arc<Network>,
-    grants: Arc<Grants>,
+    reach: Reach,
     limits: Limits,
     journal: Journal,
     requests: u32,
@@ -76,12 +85,7 @@ struct UnderWay {
 }
 
 impl Outgoing {
-    pub(in crate::sandbox) fn new(
-        network: Arc<Network>,
-        grants: Arc<Grants>,
-        limits: Limits,
-        lines: Arc<Lines>,
-    ) -> Self {
+    pub(in crate::sandbox) fn new(reach: Reach, limits: Limits, lines: Arc<Lines>) -> Self {
         let mut ctx = WasiHttpCtx::new();
         // It counts what a map takes in memory, which for short fields is more than their text.
         let map_bytes_max = limits.http_header_bytes_max.saturating_mul(2);
@@ -89,7 +93,7 @@ impl Outgoing {
         let maps = usize::try_from(limits.http_requests_max).unwrap_or(usize::MAX).saturating_add(1);
         let field_bytes_max = map_bytes_max.saturating_mul(maps);
         let journal = Journal { lines };
-        let hooks = Hooks { network, grants, limits, journal, requests: 0, bodies: 0, under_way: None };
+        let hooks = Hooks { reach, limits, journal, requests: 0, bodies: 0, under_way: None };
         Outgoing { ctx, field_bytes_left: field_bytes_max, field_bytes_max, hooks }
     }
 
@@ -145,16 +149,19 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let checked = target::method(request.method()).and_then(|()| target::origin(request.uri()));
-        let (origin, started) = match checked {
-            Ok(origin) => {
-                let started = self.start(&origin, request, options.unwrap_or_default());
-                (Some(origin), started)
-            }
-            Err(failure) => (None, Err(failure)),
-        };
+        let origin = target::method(request.method()).and_then(|()| target::origin(request.uri()));
+        let playback = self.reach.playback.as_ref();
+        let asked = playback.map(|playback| Asked::of(playback, &request, origin.as_ref().ok()));
+        let to = origin.as_ref().ok().cloned();
+        let started = origin.and_then(|origin| {
+            let target = Target { origin, options: options.unwrap_or_default(), asked: asked.clone() };
+            self.start(target, request)
+        });
         let pending = started.map_err(|failure| {
-            self.journal.tell(origin.as_ref(), &failure);
+            self.journal.tell(to.as_ref(), &failure);
+            if let Some(asked) = asked {
+                asked.failed(&failure.why);
+            }
             failure.code
         });
         Box::new(async move {
@@ -177,17 +184,20 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
+/// What a request is for, beside its head and body.
+struct Target {
+    origin: Origin,
+    options: RequestOptions,
+    asked: Option<Asked>,
+}
+
 type Pending = (oneshot::Receiver<Result<Parts, Error>>, ResponseBody);
 
 impl Hooks {
     /// Checks what can be checked without the network, and hands over the rest.
-    fn start(
-        &mut self,
-        origin: &Origin,
-        request: Request<WasiBody>,
-        options: RequestOptions,
-    ) -> Result<Pending, Failure> {
-        if !self.grants.http.iter().any(|pattern| pattern.matches(origin)) {
+    fn start(&mut self, target: Target, request: Request<WasiBody>) -> Result<Pending, Failure> {
+        let origin = &target.origin;
+        if !self.reach.grants.http.iter().any(|pattern| pattern.matches(origin)) {
             return Err(Failure::not_granted(origin));
         }
         let limits = self.limits;
@@ -212,26 +222,23 @@ impl Hooks {
             trailer_bytes_max: limits.http_header_bytes_max,
             excess: Excess::default(),
         };
-        self.hand_over(origin, Request::from_parts(head, body), options)
+        self.hand_over(target, Request::from_parts(head, body))
     }
 
-    fn hand_over(
-        &mut self,
-        origin: &Origin,
-        request: Request<RequestBody>,
-        options: RequestOptions,
-    ) -> Result<Pending, Failure> {
+    fn hand_over(&mut self, target: Target, request: Request<RequestBody>) -> Result<Pending, Failure> {
+        let Target { origin, options, asked } = target;
         let under_way = self.under_way.get_or_insert_with(|| UnderWay {
             exchanges: JoinSet::new(),
             places: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
         });
         while under_way.exchanges.try_join_next().is_some() {}
         let exchange = Exchange {
-            network: self.network.clone(),
-            grants: self.grants.clone(),
-            origin: origin.clone(),
+            network: self.reach.network.clone(),
+            grants: self.reach.grants.clone(),
+            origin,
             limits: self.limits,
             options,
+            asked,
             places: under_way.places.clone(),
             journal: self.journal.clone(),
         };
@@ -239,7 +246,8 @@ impl Hooks {
         let (frames, received) = mpsc::channel(1);
         let (ending, ended) = oneshot::channel();
         let answer = Answer { head: Some(head), frames, ending };
-        let exchange = under_way.exchanges.spawn_on(exchange.run(request, answer), self.network.handle()?);
+        let exchange =
+            under_way.exchanges.spawn_on(exchange.run(request, answer), self.reach.network.handle()?);
         let body = ResponseBody { frames: received, ending: ended, _exchange: Held(exchange), ended: false };
         Ok((waiting, body))
     }

@@ -2,6 +2,7 @@ use super::address::is_allowed;
 use super::body::RequestBody;
 use super::failure::{Failure, Journal};
 use super::network::Network;
+use super::recorded::Asked;
 use super::target::HEADERS_MAX;
 use crate::sandbox::grants::{Grants, Origin, Scheme};
 use crate::sandbox::limits::Limits;
@@ -36,6 +37,8 @@ pub(super) struct Exchange {
     pub(super) origin: Origin,
     pub(super) limits: Limits,
     pub(super) options: RequestOptions,
+    /// Where there is a recording: what of it answers, and where to note what became of it.
+    pub(super) asked: Option<Asked>,
     /// What the attempt may have under way at once.
     pub(super) places: Arc<Semaphore>,
     pub(super) journal: Journal,
@@ -78,6 +81,9 @@ impl Exchange {
         }
         if let Err(failure) = &ended {
             self.journal.tell(Some(&self.origin), failure);
+            if let Some(asked) = &self.asked {
+                asked.failed(&failure.why);
+            }
         }
         answer.end(ended.map_err(|failure| failure.code));
     }
@@ -86,6 +92,13 @@ impl Exchange {
         let deadline = after(self.limits.http_time_max);
         let by = earlier(deadline, self.options.connect_timeout);
         let _place = self.place(by).await?;
+        // Names are not looked up for a recording; an address needs no looking up.
+        if let Ok(address) = self.origin.host.parse() {
+            self.allowed(&[address])?;
+        }
+        if let Some(played) = self.asked.as_ref().map(Asked::answer).transpose()?.flatten() {
+            return self.play(played, request.into_body(), answer, deadline).await;
+        }
         let addresses = self.addresses(by).await?;
         let stream = self.dial(&addresses, by).await?;
         let stream: Box<dyn Stream> = match self.origin.scheme {
@@ -119,6 +132,10 @@ impl Exchange {
                 }
             },
         };
+        self.allowed(&found)
+    }
+
+    fn allowed(&self, found: &[IpAddr]) -> Result<Vec<IpAddr>, Failure> {
         let addresses: Vec<IpAddr> = found.iter().map(IpAddr::to_canonical).collect();
         let allowed = |address: &IpAddr| is_allowed(*address, &self.grants.private_addresses);
         match addresses.iter().find(|address| !allowed(address)) {
@@ -187,7 +204,7 @@ impl Exchange {
             return Err(self.too_large(announced));
         }
         let (head, mut body) = response.into_parts();
-        if !answer.begin(head) {
+        if !self.begin(head, answer) {
             return Ok(());
         }
         let mut bytes = 0;
@@ -207,7 +224,15 @@ impl Exchange {
         }
     }
 
-    fn too_slow(&self, in_all: bool) -> Failure {
+    /// Whether anybody takes the response.
+    pub(super) fn begin(&self, head: Parts, answer: &mut Answer) -> bool {
+        if let Some(asked) = &self.asked {
+            asked.answered(head.status);
+        }
+        answer.begin(head)
+    }
+
+    pub(super) fn too_slow(&self, in_all: bool) -> Failure {
         let max = self.limits.http_time_max;
         if in_all {
             let why = format!("it was not over within {max:?}, the limit");
@@ -216,7 +241,7 @@ impl Exchange {
         Failure::new(Error::ConnectionReadTimeout, "the server was silent for longer than the handler waits")
     }
 
-    fn too_large(&self, bytes: u64) -> Failure {
+    pub(super) fn too_large(&self, bytes: u64) -> Failure {
         let max = self.limits.http_response_bytes_max;
         let why = format!("the response's body has more than {max} bytes, the limit");
         Failure::new(Error::HttpResponseBodySize(Some(bytes)), why)

@@ -1,0 +1,62 @@
+//! Each language's own tools, called as its people call them.
+
+mod c;
+mod go;
+mod javascript;
+mod python;
+mod rust;
+mod zig;
+
+use super::world::{self, Imports};
+use super::{Fault, Language, Workplace, component};
+use std::path::{Path, PathBuf};
+
+/// How much the compiler optimizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Small and quick, with the names of functions.
+    Release,
+    /// Built quickly, with line numbers in backtraces, where the language makes a difference.
+    Debug,
+}
+
+/// Builds the component of a handler's folder and puts it where its manifest wants it. What the tools print goes to
+/// stderr as it comes. Returns the component's path.
+///
+/// # Errors
+/// A tool that is missing, with the command that installs it; or that a tool failed. What was built before stays.
+pub(crate) async fn build(workplace: &Workplace, profile: Profile) -> Result<PathBuf, Fault> {
+    let bytes = match workplace.language {
+        Language::Rust => rust::build(workplace, profile).await?,
+        Language::C | Language::Cpp => c::build(workplace, profile).await?,
+        Language::Zig => zig::build(workplace, profile).await?,
+        Language::Javascript | Language::Typescript => javascript::build(workplace).await?,
+        Language::Python => python::build(workplace).await?,
+        Language::Go => go::build(workplace, profile).await?,
+    };
+    let path = workplace.component();
+    replace(&path, &bytes)?;
+    Ok(path)
+}
+
+/// A core module in this file, made into a component.
+fn from_module(workplace: &Workplace, path: &Path, profile: Profile) -> Result<Vec<u8>, Fault> {
+    let mut module = read(path)?;
+    if profile == Profile::Release {
+        module = component::without_debug_sections(&module);
+    }
+    let describes = component::Shape::of(&module)?.describes;
+    let wit = world::lay_out(workplace, &Imports::All, describes)?;
+    component::encode(module, &wit)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    std::fs::read(path).map_err(|why| Fault::io(path.display(), why))
+}
+
+/// At once: whoever watches the file never sees half of it.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let beside = path.with_extension("wasm.new");
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|why| Fault::io(path.display(), why))
+}
