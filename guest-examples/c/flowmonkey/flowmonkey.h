@@ -347,7 +347,8 @@ void *fm_alloc(size_t size);
 [[gnu::format(printf, 1, 2)]] char *fm_format(const char *format, ...);
 
 /* Between the two calls memory is used; after them it is free again, with all that was returned in
- * between. So put nothing made in between into values from before. Scopes nest. */
+ * between. So put nothing made in between into values from before, nor into an outcome: of a
+ * failure the message alone outlives the scope. Scopes nest. */
 typedef struct fm_scope {
     void *block;
     size_t used;

@@ -87,20 +87,33 @@ static wasi_http_types_method_t to_method(const char *name) {
     return (wasi_http_types_method_t){WASI_HTTP_TYPES_METHOD_OTHER, {.other = fm_to_wit(name)}};
 }
 
+static bool append(wasi_http_types_own_fields_t fields, const char *name, const char *value) {
+    wit_string name_text = fm_to_wit(name);
+    wasi_http_types_field_value_t bytes = {(uint8_t *)value, strlen(value)};
+    wasi_http_types_header_error_t error;
+    return wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(fields), &name_text,
+                                                &bytes, &error);
+}
+
 static fm_status make_fields(const fm_http_request *request, wasi_http_types_own_fields_t *fields) {
+    /* Without a length the host would send the body in chunks, which not every server takes. */
+    bool lacks_length = request->body_size > 0;
+    const char *refused = nullptr;
     *fields = wasi_http_types_constructor_fields();
-    for (size_t i = 0; i < request->header_count; i++) {
+    for (size_t i = 0; refused == nullptr && i < request->header_count; i++) {
         const fm_http_header *header = &request->headers[i];
-        wit_string name = fm_to_wit(header->name);
-        wasi_http_types_field_value_t value = {(uint8_t *)header->value, strlen(header->value)};
-        wasi_http_types_header_error_t error;
-        if (!wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(*fields), &name,
-                                                  &value, &error)) {
-            wasi_http_types_fields_drop_own(*fields);
-            return invalid(request, fm_format("the header \"%s\" is refused", header->name));
-        }
+        if (strcasecmp(header->name, "content-length") == 0)
+            lacks_length = false;
+        if (!append(*fields, header->name, header->value))
+            refused = header->name;
     }
-    return FM_OK;
+    if (refused == nullptr && lacks_length &&
+        !append(*fields, "content-length", fm_format("%zu", request->body_size)))
+        refused = "content-length";
+    if (refused == nullptr)
+        return FM_OK;
+    wasi_http_types_fields_drop_own(*fields);
+    return invalid(request, fm_format("the header \"%s\" is refused", refused));
 }
 
 /* Splits scheme://authority/path?query#fragment; the fragment stays here. */
@@ -274,8 +287,10 @@ fm_status fm_http_send(const fm_http_request *request, fm_http_response *respons
     fm_status status = make_request(request, &outgoing);
     if (status != FM_OK)
         return status;
-    const bool has_body = wasi_http_types_method_outgoing_request_body(
-        wasi_http_types_borrow_outgoing_request(outgoing), &body);
+    /* A body that is taken goes out, be it empty: then as a chunked request of no bytes. */
+    const bool has_body =
+        request->body_size > 0 && wasi_http_types_method_outgoing_request_body(
+                                      wasi_http_types_borrow_outgoing_request(outgoing), &body);
     if (!wasi_http_outgoing_handler_handle(outgoing, nullptr, &future, &code)) {
         if (has_body)
             wasi_http_types_outgoing_body_drop_own(body);

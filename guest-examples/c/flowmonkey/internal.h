@@ -37,6 +37,8 @@ void fm_json_write(fm_buffer *buffer, const fm_json *value);
 char *fm_copy(const char *bytes, size_t size);
 /* Says why on stderr, which the host shows with the trap. */
 [[noreturn]] void fm_give_up(const char *why);
+/* What malloc() and its like returned, unless that is null. */
+void *fm_or_give_up(void *memory);
 /* Keeps the message for fm_message() and returns the status. */
 [[gnu::format(printf, 2, 3)]] fm_status fm_status_with(fm_status status, const char *format, ...);
 

@@ -21,7 +21,7 @@ void fm_give_up(const char *why) {
     abort();
 }
 
-static void *or_give_up(void *memory) {
+void *fm_or_give_up(void *memory) {
     if (memory == nullptr)
         fm_give_up("out of memory");
     return memory;
@@ -31,7 +31,7 @@ static void add_block(size_t size) {
     const size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
     if (room > SIZE_MAX - sizeof(block))
         fm_give_up("out of memory");
-    block *added = or_give_up(malloc(sizeof(block) + room));
+    block *added = fm_or_give_up(malloc(sizeof(block) + room));
     *added = (block){.older = newest, .room = room};
     newest = added;
 }
@@ -93,7 +93,7 @@ void fm_buffer_add(fm_buffer *buffer, const char *bytes, size_t size) {
     if (size > buffer->room - buffer->size) {
         const size_t needed = buffer->size + size;
         buffer->room = needed > SIZE_MAX / 2 ? needed : 2 * needed;
-        buffer->bytes = or_give_up(realloc(buffer->bytes, buffer->room));
+        buffer->bytes = fm_or_give_up(realloc(buffer->bytes, buffer->room));
     }
     if (size > 0)
         memcpy(buffer->bytes + buffer->size, bytes, size);

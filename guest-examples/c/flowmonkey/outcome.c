@@ -62,7 +62,8 @@ fm_outcome fm_wait_signal(const char *signal, const char *reason) {
     return (fm_outcome){.kind = FM_WAIT_SIGNAL, .name = signal, .message = reason};
 }
 
-/* A macro, since what follows `...` cannot be handed on otherwise. */
+/* A macro, since what follows `...` cannot be handed on otherwise. The message is not in the
+ * attempt's memory: a failure is handed on while scopes end. */
 #define FAILURE(outcome_kind, code, format)                                                        \
     va_list arguments;                                                                             \
     va_start(arguments, format);                                                                   \
@@ -70,7 +71,7 @@ fm_outcome fm_wait_signal(const char *signal, const char *reason) {
     vsnprintf(message, sizeof message, format, arguments);                                         \
     va_end(arguments);                                                                             \
     return (fm_outcome) {                                                                          \
-        .kind = outcome_kind, .name = code, .message = fm_copy(message, strlen(message)),          \
+        .kind = outcome_kind, .name = code, .message = fm_or_give_up(strdup(message)),             \
     }
 
 fm_outcome fm_retryable(const char *code, const char *format, ...) {

@@ -1,12 +1,15 @@
 #include "flowmonkey.hpp"
 
+#include <cstring>
+
 namespace fm {
 
 namespace {
 
-// Outcomes hold texts of C, which must live as long as the attempt.
+// Outcomes hold texts of C, which must live as long as the attempt. So they are not in the memory
+// of JSON values: an error is handed on while a Scope ends.
 const char *kept(const std::string &text) {
-    return fm_format("%s", text.c_str());
+    return std::strcpy(new char[text.size() + 1], text.c_str());
 }
 
 const char *reason_of(const std::string &reason) {
@@ -227,6 +230,11 @@ Result<Json> lookup(const std::string &key) {
 }
 
 Result<void> record(const std::string &key, const Json &value, std::optional<milliseconds> time) {
+    // For C, 0 is for good; but a time that was counted down to nothing is a slip.
+    if (time && time->count() <= 0) {
+        const fm_outcome outcome = fm_fatal("INVALID", "a record must stand for some time");
+        return std::unexpected(Error{FM_INVALID, outcome});
+    }
     const auto ms = static_cast<std::uint64_t>(time.value_or(milliseconds(0)).count());
     return checked(fm_idempotency_record_json(key.c_str(), value.raw(), ms));
 }

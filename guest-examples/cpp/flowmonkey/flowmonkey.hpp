@@ -39,7 +39,8 @@ Outcome wait_until(std::chrono::sys_time<milliseconds> moment, const std::string
 Outcome wait_for(const std::string &signal, const std::string &reason = "");
 
 struct FailureOptions {
-    // Whatever helps to find the cause; dropped when over 16 KiB.
+    // Whatever helps to find the cause; dropped when over 16 KiB. Not made in a Scope that the
+    // error leaves.
     Json details = {};
     // When to try again, at most 30 days; else the handler's retry policy decides.
     std::optional<milliseconds> after = {};
@@ -134,7 +135,7 @@ Result<void> remove(const std::string &key);
 namespace idempotency {
 Result<Json> lookup(const std::string &key);
 // For a time, or for good. What was recorded first stands until its time is over: another value is
-// FM_INVALID.
+// FM_INVALID, and so is a time of 0 or less.
 Result<void> record(const std::string &key, const Json &value,
                     std::optional<milliseconds> time = {});
 } // namespace idempotency

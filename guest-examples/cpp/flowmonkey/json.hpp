@@ -50,7 +50,8 @@ std::unexpected<Error> bad_input(const std::string &message);
 Error last_error(fm_status status);
 
 // Gives back the memory of JSON values that were made while it lived. For long loops: strings and
-// containers of C++ need none. Nothing made in it may be put into values from before.
+// containers of C++ need none. Nothing made in it may be put into values from before, nor into the
+// result or the details of an outcome that leaves it; codes and messages may.
 class Scope {
   public:
     Scope() : scope_(fm_scope_begin()) {

@@ -31,7 +31,7 @@ func (c *Context) Heartbeat() error { return c.obey(abi.Heartbeat()) }
 // Progress reports how far the work is, from 0 to 100, for people to see. It is a Heartbeat, too. The message
 // may be empty. Reports that follow each other closely are thinned out; the last one is kept.
 func (c *Context) Progress(percent float64, message string) error {
-	return c.obey(abi.Progress(float32(percent), message != "", message))
+	return c.obey(abi.Progress(float32(percent), message != "", abi.UTF8(message)))
 }
 
 // Cancelled tells whether the job was cancelled or lost, without being a sign of life.

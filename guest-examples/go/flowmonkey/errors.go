@@ -30,7 +30,7 @@ var (
 	ErrLeaseLost = abi.ErrLeaseLost
 	// ErrUnavailable: the database or the network did not answer. Retryable, UNAVAILABLE.
 	ErrUnavailable = abi.ErrUnavailable
-	// ErrInvalid: the argument is not acceptable, such as an empty key. Fatal, INVALID.
+	// ErrInvalid: the argument is not acceptable, such as an empty key or a malformed URL. Fatal, INVALID.
 	ErrInvalid = abi.ErrInvalid
 	// ErrHost: anything else. Retryable, HOST_ERROR.
 	ErrHost = abi.ErrHost

@@ -52,7 +52,7 @@ func (h logHandler) Handle(_ context.Context, record slog.Record) error {
 	for i, field := range fields {
 		pairs[i] = abi.Pair{Name: abi.TextOf(field.name), Value: abi.TextOf(field.value)}
 	}
-	abi.Log(level(record.Level), record.Message, unsafe.SliceData(pairs), uint32(len(pairs)))
+	abi.Log(level(record.Level), abi.UTF8(record.Message), unsafe.SliceData(pairs), uint32(len(pairs)))
 	runtime.KeepAlive(fields)
 	return nil
 }
@@ -71,9 +71,9 @@ func appendField(fields []field, prefix string, attr slog.Attr) []field {
 		}
 		return fields
 	case value.Kind() == slog.KindTime:
-		return append(fields, field{prefix + attr.Key, value.Time().Format(time.RFC3339Nano)})
+		return append(fields, field{abi.UTF8(prefix + attr.Key), value.Time().Format(time.RFC3339Nano)})
 	default:
-		return append(fields, field{prefix + attr.Key, value.String()})
+		return append(fields, field{abi.UTF8(prefix + attr.Key), abi.UTF8(value.String())})
 	}
 }
 

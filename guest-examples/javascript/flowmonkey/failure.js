@@ -1,5 +1,7 @@
 /** Of an error, as far as its trace tells them: they may go in a circle. */
 const CAUSES_MAX = 8;
+/** How the host begins what it says of a key of wasi:config without a grant. */
+const DENIED = "denied: ";
 
 /** How an attempt ends badly, thrown as an error. Every other error is retried, under the code `EXCEPTION`. */
 export class Failure extends Error {
@@ -32,8 +34,11 @@ export function hostFailure(error, doing) {
       return cancelled();
     case "unavailable":
       return retryable("UNAVAILABLE", message);
-    case "upstream": // of wasi:config, which has no case of its own for it
-      return val.startsWith("denied") ? fatal("DENIED", message) : retryable("HOST_ERROR", message);
+    case "upstream": // of wasi:config, which has no case of its own for what is not granted
+    case "io":
+      return val.startsWith(DENIED)
+        ? fatal("DENIED", `${doing}: ${val.slice(DENIED.length)}`)
+        : retryable("UNAVAILABLE", message);
     default:
       return retryable("HOST_ERROR", message);
   }
@@ -44,7 +49,11 @@ export function jobError(thrown) {
   try {
     return encoded(thrown);
   } catch (error) {
-    // Its details were no JSON.
+    // Its details were no JSON. What is fatal stays so all the same.
+    if (thrown instanceof Failure) {
+      const { kind, code, message, afterMs } = thrown;
+      return encoded(new Failure(kind, code, message, { afterMs, details: String(error) }));
+    }
     return encoded(error);
   }
 }

@@ -52,10 +52,13 @@ export function send({ method = "GET", url, headers = {}, body, json, timeoutMs 
 /** What is `using` a resource gives it back in time: one that others come from may not go first. */
 function exchange(method, url, fields, bytes, timeoutMs) {
   const request = outgoingRequest(method, url, fields, bytes);
-  const body = request.body();
+  // A body that is taken, even if nothing is written to it, is sent in chunks.
+  const body = bytes?.length > 0 ? request.body() : undefined;
   using pending = outgoing.handle(request, options(timeoutMs));
   try {
-    write(body, bytes);
+    if (body !== undefined) {
+      write(body, bytes);
+    }
   } catch {
     // Whoever refuses a request takes no body. Why it is refused says the answer.
   }
@@ -93,7 +96,8 @@ function options(timeoutMs) {
 }
 
 function write(body, bytes) {
-  if (bytes?.length > 0) {
+  {
+    // Goes before the body is finished, as the contract wants it.
     using stream = body.write();
     for (let i = 0; i < bytes.length; i += WRITE_BYTES_MAX) {
       stream.blockingWriteAndFlush(bytes.slice(i, i + WRITE_BYTES_MAX));

@@ -96,8 +96,15 @@ def _details(details: Any) -> str | None:
         return None
     try:
         return _json.to_json(details)
-    except (TypeError, ValueError):
-        return _json.to_json({"repr": _host.text(repr(details))})
+    except Exception:  # A RecursionError, too: what is fatal must stay so.
+        return _json.to_json({"repr": _host.text(_repr(details))})
+
+
+def _repr(value: Any) -> str:
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: no repr, {type(error).__name__}>"
 
 
 class _LogHandler(logging.Handler):

@@ -47,15 +47,15 @@ pub const Error = error{
 pub fn send(job: *Job, request: Request) Error!Response {
     const exchange: Exchange = .{ .job = job, .request = request };
     const outgoing = try exchange.makeRequest();
-    var body: abi.Result(Handle, Nothing) = undefined;
-    wasi.request.@"[method]outgoing-request.body"(outgoing, &body);
+    // A body that is taken goes out, be it empty: then as a chunked request of no bytes.
+    const body = if (request.body.len > 0) takeBody(outgoing) else null;
     var answer: abi.Result(Handle, wasi.ErrorCode) = undefined;
     wasi.request.handle(outgoing, false, 0, &answer);
     if (answer.is_err) {
-        if (!body.is_err) wasi.outgoing_body.@"[resource-drop]outgoing-body"(body.payload.ok);
+        if (body) |taken| wasi.outgoing_body.@"[resource-drop]outgoing-body"(taken);
         return exchange.failedWith(answer.payload.err);
     }
-    if (!body.is_err) exchange.writeBody(body.payload.ok);
+    if (body) |taken| exchange.writeBody(taken);
 
     const incoming = try exchange.await(answer.payload.ok);
     defer wasi.response.@"[resource-drop]incoming-response"(incoming);
@@ -64,6 +64,12 @@ pub fn send(job: *Job, request: Request) Error!Response {
         .headers = try exchange.readHeaders(incoming),
         .body = try exchange.readBody(incoming),
     };
+}
+
+fn takeBody(outgoing: Handle) ?Handle {
+    var body: abi.Result(Handle, Nothing) = undefined;
+    wasi.request.@"[method]outgoing-request.body"(outgoing, &body);
+    return if (body.is_err) null else body.payload.ok;
 }
 
 const Exchange = struct {
@@ -86,24 +92,33 @@ const Exchange = struct {
 
     fn makeFields(exchange: Exchange) Error!Handle {
         const fields = wasi.fields.@"[constructor]fields"();
+        errdefer wasi.fields.@"[resource-drop]fields"(fields);
+        // Without a length the host would send the body in chunks, which not every server takes.
+        var lacks_length = exchange.request.body.len > 0;
         for (exchange.request.headers) |header| {
-            const name = flowmonkey.toHost(header.name);
-            const value: abi.String = .of(header.value);
-            var answer: abi.Result(Nothing, Nothing) = undefined;
-            wasi.fields.@"[method]fields.append"(
-                fields,
-                name.ptr,
-                name.len,
-                value.ptr,
-                value.len,
-                &answer,
-            );
-            if (answer.is_err) {
-                wasi.fields.@"[resource-drop]fields"(fields);
-                return exchange.failed(error.Invalid, "a header is refused");
-            }
+            if (std.ascii.eqlIgnoreCase(header.name, "content-length")) lacks_length = false;
+            try exchange.append(fields, header);
         }
+        if (lacks_length) try exchange.append(fields, .{
+            .name = "content-length",
+            .value = try exchange.job.print("{d}", .{exchange.request.body.len}),
+        });
         return fields;
+    }
+
+    fn append(exchange: Exchange, fields: Handle, header: Header) Error!void {
+        const name = flowmonkey.toHost(header.name);
+        const value: abi.String = .of(header.value);
+        var answer: abi.Result(Nothing, Nothing) = undefined;
+        wasi.fields.@"[method]fields.append"(
+            fields,
+            name.ptr,
+            name.len,
+            value.ptr,
+            value.len,
+            &answer,
+        );
+        if (answer.is_err) return exchange.failed(error.Invalid, "a header is refused");
     }
 
     fn makeRequest(exchange: Exchange) Error!Handle {
@@ -131,7 +146,9 @@ const Exchange = struct {
         const path_start = std.mem.indexOfAny(u8, rest, "/?") orelse rest.len;
         const authority = flowmonkey.toHost(rest[0..path_start]);
         const slash = if (std.mem.startsWith(u8, rest[path_start..], "/")) "" else "/";
-        const path = try std.mem.concat(exchange.job.arena, u8, &.{ slash, rest[path_start..] });
+        const path = flowmonkey.toHost(
+            try std.mem.concat(exchange.job.arena, u8, &.{ slash, rest[path_start..] }),
+        );
 
         const known: wasi.Scheme = if (std.ascii.eqlIgnoreCase(scheme, "https"))
             .https

@@ -17,7 +17,7 @@ comptime {
 
 /// Memory for what the host hands over. It stays until the attempt ends.
 fn realloc(
-    old: [*]u8,
+    old: ?[*]u8,
     old_len: usize,
     alignment: usize,
     len: usize,
@@ -25,7 +25,8 @@ fn realloc(
     const arena = flowmonkey.attempt_arena.allocator();
     const new = arena.rawAlloc(len, .fromByteUnits(alignment), @returnAddress()) orelse
         @panic("out of memory");
-    @memcpy(new[0..@min(old_len, len)], old);
+    // Null for what is new, which is nearly always.
+    if (old) |from| @memcpy(new[0..@min(old_len, len)], from[0..@min(old_len, len)]);
     return new;
 }
 

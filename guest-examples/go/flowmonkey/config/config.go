@@ -6,12 +6,14 @@ package config
 import "flowmonkey/internal/abi"
 
 // Get returns the value under a key, and whether the operator has set one. A key that is not granted is
-// flowmonkey.ErrDenied.
+// flowmonkey.ErrDenied; without an answer the error is flowmonkey.ErrUnavailable.
 func Get(key string) (value string, found bool, err error) {
+	call := abi.Name("config.Get", key)
+	key = abi.UTF8(key)
 	answer := new(abi.Answer)
 	abi.Call(func() {
 		abi.ConfigGet(key, answer)
-		if err = answer.ConfigErr(abi.Name("config.Get", key)); err == nil {
+		if err = answer.ConfigErr(call); err == nil {
 			value, found = answer.Optional()
 		}
 	})

@@ -40,7 +40,7 @@ type Error = outgoing.Error
 // Do sends a request and reads the response to its end. A deadline of ctx shortens the time that it may take.
 //
 // An error names the method and the URL and wraps an *Error, and that flowmonkey.ErrDenied if the operator does
-// not allow the request, else flowmonkey.ErrHTTP.
+// not allow the request, flowmonkey.ErrInvalid if its method, URL or header is malformed, else flowmonkey.ErrHTTP.
 func Do(ctx context.Context, request Request) (*Response, error) {
 	if request.Method == "" {
 		request.Method = "GET"
@@ -58,11 +58,15 @@ func do(ctx context.Context, request *Request) (*Response, error) {
 	}
 	target, err := url.Parse(request.URL)
 	if err != nil {
-		return nil, &Error{Code: "HTTP-request-URI-invalid", Text: err.Error()}
+		return nil, outgoing.Invalid("HTTP-request-URI-invalid", err.Error())
 	}
 	out := &outgoing.Request{Method: request.Method, URL: target}
 	for name, value := range request.Header {
-		out.Header = append(out.Header, outgoing.Field{Name: strings.ToLower(name), Value: value})
+		name = strings.ToLower(name)
+		if name == "content-length" && request.Body != nil {
+			continue // ours follows, and two are refused
+		}
+		out.Header = append(out.Header, outgoing.Field{Name: name, Value: value})
 	}
 	if request.Body != nil {
 		length := outgoing.Field{Name: "content-length", Value: fmt.Sprint(len(request.Body))}

@@ -65,6 +65,7 @@ func Enqueue(handler string, input any, options ...Option) (id string, err error
 	for _, option := range options {
 		option(&r)
 	}
+	handler, r.uniqueKey = abi.UTF8(handler), abi.UTF8(r.uniqueKey)
 	answer := new(abi.Answer)
 	abi.Call(func() {
 		abi.QueueEnqueue(handler, text,

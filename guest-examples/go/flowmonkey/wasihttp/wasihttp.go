@@ -10,8 +10,8 @@
 // each way, and a request may take 30 s, unless handler.toml says otherwise. A deadline of the request's
 // context, or http.Client.Timeout, shortens that.
 //
-// An error wraps flowmonkey.ErrDenied if the operator does not allow the request, else flowmonkey.ErrHTTP, and
-// is an *Error. net/http makes a component 7 MB larger and three times as long to compile when it is pushed; where
+// An error wraps flowmonkey.ErrDenied if the operator does not allow the request, flowmonkey.ErrInvalid if its
+// method, URL or header is malformed, else flowmonkey.ErrHTTP, and is an *Error. net/http makes a component 7 MB larger and three times as long to compile when it is pushed; where
 // that matters and no library wants an http.Client, package fetch does the same without it.
 package wasihttp
 

@@ -49,7 +49,7 @@ func (a *Answer) Err(call string) error {
 	return err
 }
 
-// ConfigErr is Err for wasi:config, which knows no reasons.
+// ConfigErr is Err for wasi:config, which has no case for what is not granted: the host begins the text with it.
 func (a *Answer) ConfigErr(call string) error {
 	if a.failed == 0 {
 		return nil
@@ -58,7 +58,7 @@ func (a *Answer) ConfigErr(call string) error {
 	if why, denied := strings.CutPrefix(text, "denied: "); denied {
 		return &HostError{Call: call, Reason: ErrDenied, Text: why}
 	}
-	return &HostError{Call: call, Reason: ErrHost, Text: text}
+	return &HostError{Call: call, Reason: ErrUnavailable, Text: text}
 }
 
 // Name is how errors name a call with a key.
@@ -73,13 +73,14 @@ func Encode(call string, value any) (string, error) {
 	return text, nil
 }
 
-// JSON is json.Marshal without escapes for HTML, since people read it.
+// JSON is json.Marshal without escapes for HTML, since people read it. What a json.RawMessage holds is copied
+// as it is, so it may not be UTF-8.
 func JSON(value any) (string, error) {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(value)
-	return strings.TrimSuffix(text.String(), "\n"), err
+	return UTF8(strings.TrimSuffix(text.String(), "\n")), err
 }
 
 // Decode puts the JSON that call has returned into what target points to.

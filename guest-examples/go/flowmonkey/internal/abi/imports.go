@@ -1,7 +1,8 @@
 // Package abi is how Go calls the host and is called by it: the functions of the WIT package
 // flowmonkey:jobs in the component model's canonical form. Go's own rules for go:wasmimport do most of it:
 // a string is an address and a length, a pointer an address. What is an option takes a flag before
-// the value, and what is more than one number is written to where the last parameter points.
+// the value, and what is more than one number is written to where the last parameter points. Every string that
+// is passed has to be UTF-8: see UTF8.
 package abi
 
 // interface job

@@ -1,6 +1,7 @@
 package abi
 
 import (
+	"strings"
 	"structs"
 	"unsafe"
 )
@@ -14,6 +15,10 @@ type Text struct {
 
 // escaping makes the compiler put what is assigned to it on the heap, for stacks move.
 var escaping string
+
+// UTF8 is text as the host can take it for a string: any other would be a trap, and a string of Go's may hold
+// whatever bytes there are, such as half a letter where it was cut.
+func UTF8(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // TextOf is valid as long as text is reachable.
 func TextOf(text string) Text {
@@ -78,11 +83,11 @@ func (a *Answer) Optional() (string, bool) {
 // Strings is the list of a result<list<string>, _>.
 func (a *Answer) Strings() []string {
 	list := List[Text](a.words[0], a.words[1])
-	strings := make([]string, len(list))
+	texts := make([]string, len(list))
 	for i, text := range list {
-		strings[i] = text.String()
+		texts[i] = text.String()
 	}
-	return strings
+	return texts
 }
 
 // Pairs is the list of a result<list<tuple<string, string>>, _>.

@@ -5,6 +5,7 @@ package abi
 // Put calls a function that stores value as JSON.
 func Put(function string, put func(key, value string, answer *Answer), key string, value any) error {
 	call := Name(function, key)
+	key = UTF8(key)
 	text, err := Encode(call, value)
 	if err != nil {
 		return err
@@ -20,6 +21,7 @@ func Put(function string, put func(key, value string, answer *Answer), key strin
 // Get calls a function that returns what is under a key, and puts it into what target points to.
 func Get(function string, get func(key string, answer *Answer), key string, target any) (found bool, err error) {
 	call := Name(function, key)
+	key = UTF8(key)
 	answer := new(Answer)
 	var text string
 	Call(func() {
@@ -36,10 +38,12 @@ func Get(function string, get func(key string, answer *Answer), key string, targ
 
 // Remove calls a function that removes a key.
 func Remove(function string, remove func(key string, answer *Answer), key string) (err error) {
+	call := Name(function, key)
+	key = UTF8(key)
 	answer := new(Answer)
 	Call(func() {
 		remove(key, answer)
-		err = answer.Err(Name(function, key))
+		err = answer.Err(call)
 	})
 	return err
 }

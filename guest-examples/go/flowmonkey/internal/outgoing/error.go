@@ -11,7 +11,12 @@ import (
 type Error struct {
 	Code string
 	Text string // for people; may be empty
+
+	invalid bool // it was refused for what it is, before it was sent
 }
+
+// Invalid is of a request that is malformed, and so is never sent.
+func Invalid(code, text string) *Error { return &Error{Code: code, Text: text, invalid: true} }
 
 func (e *Error) Error() string {
 	if e.Text == "" {
@@ -20,10 +25,13 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Text
 }
 
-// Unwrap tells what the operator does not allow from all else.
+// Unwrap tells what will never go better, since the request is malformed or the operator does not allow it, from
+// all else.
 func (e *Error) Unwrap() error {
-	switch e.Code {
-	case "HTTP-request-denied", "destination-IP-prohibited":
+	switch {
+	case e.invalid:
+		return abi.ErrInvalid
+	case e.Code == "HTTP-request-denied", e.Code == "destination-IP-prohibited":
 		return abi.ErrDenied
 	default:
 		return abi.ErrHTTP

@@ -80,16 +80,19 @@ func prepare(r *Request) (request, requestBody, error) {
 		method = len(methods)
 	}
 	scheme := slices.Index(schemes, r.URL.Scheme)
+	authority := cmp.Or(r.Host, r.URL.Host)
 	result := new(handleOrNot)
 	switch {
 	case scheme < 0:
-		err = &Error{Code: "HTTP-request-URI-invalid", Text: "the scheme is http or https"}
-	case setMethod(outgoing, uint32(method), r.Method):
-		err = &Error{Code: "HTTP-request-method-invalid"}
+		err = Invalid("HTTP-request-URI-invalid", "the scheme is http or https")
+	case authority == "":
+		err = Invalid("HTTP-request-URI-invalid", "there is no host")
+	case setMethod(outgoing, uint32(method), abi.UTF8(r.Method)):
+		err = Invalid("HTTP-request-method-invalid", "")
 	case setScheme(outgoing, true, uint32(scheme), ""),
-		setAuthority(outgoing, true, cmp.Or(r.Host, r.URL.Host)),
-		setPath(outgoing, true, r.URL.RequestURI()):
-		err = &Error{Code: "HTTP-request-URI-invalid"}
+		setAuthority(outgoing, true, abi.UTF8(authority)),
+		setPath(outgoing, true, abi.UTF8(r.URL.RequestURI())):
+		err = Invalid("HTTP-request-URI-invalid", "")
 	default:
 		if bodyOf(outgoing, result); result.failed == 0 {
 			return outgoing, requestBody(result.handle), nil
@@ -102,14 +105,16 @@ func prepare(r *Request) (request, requestBody, error) {
 
 func fieldsOf(header []Field) (fields, error) {
 	pairs := make([]abi.Pair, len(header))
-	for i, field := range header {
+	for i := range header {
+		field := &header[i]
+		field.Name = abi.UTF8(field.Name) // a value is any bytes
 		pairs[i] = abi.Pair{Name: abi.TextOf(field.Name), Value: abi.TextOf(field.Value)}
 	}
 	result := new(handleOrNot)
 	newFields(unsafe.SliceData(pairs), uint32(len(pairs)), result)
 	runtime.KeepAlive(header)
 	if result.failed != 0 {
-		return 0, &Error{Code: "HTTP-protocol-error", Text: "a header field is not allowed or not well-formed"}
+		return 0, Invalid("HTTP-protocol-error", "a header field is not allowed or not well-formed")
 	}
 	return fields(result.handle), nil
 }
