@@ -18,7 +18,9 @@ pub use candidate::{Candidate, Parts};
 pub use folder::{DeniedGrants, FileError, FileProblem, Folder, FolderReport};
 pub use input::{InputChecks, InputFault};
 pub use limits::{WrittenLimits, above_ceiling};
-pub use manifest::{HandlerFiles, Manifest, SCHEMA_BYTES_MAX, WrittenSchemas, manifest_schema};
+pub use manifest::{
+    HandlerFiles, Manifest, SCHEMA_BYTES_MAX, WrittenSchemas, component_file, manifest_schema,
+};
 pub use metadata::Metadata;
 pub use oci::{
     Artifact, InvalidOciConfig, InvalidReference, OciConfig, OciError, OciProblem, OciReference, OciRegistry,

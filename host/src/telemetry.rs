@@ -165,6 +165,11 @@ pub(crate) fn handler_loaded(handler: &str) {
     info!(target: CATALOG, handler, "handler swapped in");
 }
 
+/// A handler's source is new or has changed.
+pub fn handler_building(handler: &str, language: &str) {
+    info!(target: CATALOG, handler, language, "building");
+}
+
 /// A handler was built from its source, as it changed.
 pub fn handler_built(handler: &str, language: &str, ms: u128) {
     info!(target: CATALOG, handler, language, ms, "handler built");

@@ -104,6 +104,13 @@ fn a_handler_hears_what_the_flags_say() {
         assert!(report["result"].as_str().unwrap().ends_with(directive), "{report:#}");
         assert_eq!(report["calls"], json!({"control.heartbeat": 1}));
     }
+    // A job that was cancelled is nobody's: what a runner's store would refuse is refused here.
+    let save = json!({"do": "checkpoints", "steps": [["save", "n", "1"]]});
+    let lost = ended(&folder, &save, &["--directive", "cancel"]);
+    let error = lost["result"][0]["error"].to_string().to_lowercase();
+    assert!(error.contains("lease"), "{lost:#}");
+    assert_eq!((&lost["checkpoint"], &lost["calls"]), (&json!({}), &json!({"checkpoint.save": 1})));
+    assert_eq!(ended(&folder, &save, &["--directive", "drain"])["checkpoint"], json!({"n": 1}));
     let cancelled = json!({"do": "cancelled"});
     assert_eq!(ended(&folder, &cancelled, &["--directive", "drain"])["outcome"], "cancelled");
     let (unasked, code) = tried(&folder, &cancelled, &[]);

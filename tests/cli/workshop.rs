@@ -43,7 +43,12 @@ fn a_new_folder_stands_alone() {
                 assert!(!text.contains(word), "{} says {word}", path.display());
             }
         }
-        assert!(folder.path().join(&name).join(".gitignore").is_file());
+        let text = |file: &str| std::fs::read_to_string(folder.path().join(&name).join(file)).unwrap();
+        assert!(text(".gitignore").contains(".flowmonkey/"), "the store of `dev` is nothing to commit");
+        for command in ["flowmonkey build", "flowmonkey test", "flowmonkey dev", "flowmonkey handlers push ."]
+        {
+            assert!(text("README.md").contains(command), "{name}/README.md: {command}");
+        }
     }
 }
 
@@ -118,9 +123,18 @@ fn a_build_is_as_strict_as_a_push() {
     let source = "flowmonkey::handler!(run);\nfn run(ctx: &flowmonkey::Context, _: flowmonkey::Value) \
         -> flowmonkey::Result<()> {\n    ctx.idempotency().record(\"k\", &1)?;\n    Ok(())\n}\n";
     folder.write("asking/src/lib.rs", source);
+    folder.write("asking/asking.wasm", guests::example("flaky"));
     let ran = folder.run(&["build", "asking"]);
     assert!(ran.code == 1 && ran.stderr.contains("idempotency = true"), "{ran:?}");
+    let before = std::fs::read(folder.path().join("asking/asking.wasm")).unwrap();
+    assert!(before == guests::example("flaky"), "what was there before is there");
     folder.write("asking/handler.toml", "name = 'asking'\n[grants]\nidempotency = true");
     let built = folder.json(&["build", "asking"]);
     assert_eq!(built["asks"], json!(["idempotency = true"]));
+
+    // A new name is another component; the old one is nobody's.
+    folder.write("asking/handler.toml", "name = 'team/asking'\n[grants]\nidempotency = true");
+    let built = folder.json(&["build", "asking"]);
+    assert_eq!(built["handler"], "team/asking");
+    assert!(built["component"].as_str().unwrap().ends_with("/asking/team-asking.wasm"), "{built:#}");
 }

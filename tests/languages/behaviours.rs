@@ -22,7 +22,7 @@ pub(crate) async fn all(language: &str, fixture: Fixture) {
     fixture.execute(EXECUTIONS).await;
     let server = Server::start(answer).await;
     let mut rig = Rig::start(language, &[HANDLER], ALLOWED, fixture).await;
-    let mut row = Row::of(language);
+    let mut row = Row::of("behaviours", language, &rig.fixture);
     let cases = cases::all(language, server.port);
     let mut ids = Vec::new();
     for case in &cases {

@@ -1,33 +1,46 @@
 //! What a job must have come to, and the row of the table that tells it.
 
 use flowmonkey_jobs::job::Job;
+use flowmonkey_tests::database::{Database, Fixture};
 use serde_json::{Value, json};
+use std::path::Path;
 
-/// The cells of one language's row: what did not hold, by behaviour.
-#[derive(Default)]
+/// The cells of one language's row on one store, which the test leaves for `cargo xtask test` to show.
 pub(crate) struct Row {
-    language: String,
-    passed: usize,
-    wrong: Vec<String>,
+    name: String,
+    cells: Vec<(String, Result<(), String>)>,
 }
 
 impl Row {
-    pub(crate) fn of(language: &str) -> Self {
-        Row { language: language.to_owned(), ..Row::default() }
+    /// Of the behaviours or the examples of a language, on this store.
+    pub(crate) fn of(what: &str, language: &str, fixture: &Fixture) -> Self {
+        let store = match fixture.database {
+            Database::Postgres(_) => "postgres",
+            Database::Sqlite(_) => "sqlite",
+        };
+        Row { name: format!("{what}.{language}.{store}"), cells: Vec::new() }
     }
 
     /// One cell.
     pub(crate) fn cell(&mut self, behaviour: &str, verdict: Result<(), String>) {
-        match verdict {
-            Ok(()) => self.passed += 1,
-            Err(why) => self.wrong.push(format!("{behaviour}: {why}")),
-        }
+        self.cells.push((behaviour.to_owned(), verdict));
     }
 
     /// Every cell passed, and there were so many.
     pub(crate) fn assert(&self, cells: usize) {
-        assert!(self.wrong.is_empty(), "{}:\n  {}", self.language, self.wrong.join("\n  "));
-        assert_eq!(self.passed, cells, "{}: cells", self.language);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/language-cells");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mark = |passed: bool| if passed { "ok" } else { "FAILED" };
+        let lines =
+            self.cells.iter().map(|(behaviour, verdict)| format!("{}\t{behaviour}\n", mark(verdict.is_ok())));
+        std::fs::write(folder.join(&self.name), lines.collect::<String>()).unwrap();
+        let wrong = self
+            .cells
+            .iter()
+            .filter_map(|(name, verdict)| Some(format!("{name}: {}", verdict.as_ref().err()?)));
+        let wrong: Vec<String> = wrong.collect();
+        assert!(wrong.is_empty(), "{}:\n  {}", self.name, wrong.join("\n  "));
+        assert_eq!(self.cells.len(), cells, "{}: cells", self.name);
     }
 }
 

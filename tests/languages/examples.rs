@@ -14,7 +14,7 @@ const LINES: usize = 2200;
 
 pub(crate) async fn all(language: &str, fixture: Fixture) {
     let mut rig = Rig::start(language, &[MAIL, REPORT], ALLOWED, fixture).await;
-    let mut row = Row::of(language);
+    let mut row = Row::of("examples", language, &rig.fixture);
     row.cell("a mail", mail(&rig).await);
     row.cell("a mail is sent once", once(&rig).await);
     for (name, change, code) in [
@@ -39,6 +39,12 @@ pub(crate) fn own_cases(language: &str) {
         let said = folder.done(&["test", examples.join(handler).to_str().unwrap()]);
         assert!(said.contains(" passed, 0 failed"), "{handler}: {said}");
     }
+    // A runner shows them from `info` on; a trial shows all.
+    let behaviours = examples.join("behaviours");
+    let trial = folder.json(&["test", behaviours.to_str().unwrap(), "--input", r#"{"do": "log"}"#]);
+    let levels: Vec<&str> =
+        trial["log"].as_array().unwrap().iter().filter_map(|line| line["level"].as_str()).collect();
+    assert_eq!(levels, ["trace", "debug", "info", "warn", "error"], "{trial:#}");
 }
 
 fn letter() -> Value {

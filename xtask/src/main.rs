@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 mod bindings;
+mod cells;
 mod demo;
 mod guests;
 mod languages;

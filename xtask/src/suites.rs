@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `bench`: everything the suites and benchmarks need, then them.
 
 use crate::postgres::{Durable, Postgres};
-use crate::{Result, bindings, guests, languages, registry, shell, toolchains};
+use crate::{Result, bindings, cells, guests, languages, registry, shell, toolchains};
 
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let handlers = guests::build_for_tests()?;
@@ -33,7 +33,9 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     for (tests, _) in &left_out {
         test.args(["--skip", tests]);
     }
+    cells::clear();
     shell::run(&mut test)?;
+    cells::print()?;
     if arguments.is_empty() {
         bindings::check(&toolchains)?;
     }

@@ -65,7 +65,9 @@ pub enum FileProblem {
     #[error("{0}")]
     Manifest(String),
     /// A folder with a `handler.toml` holds one component.
-    #[error("beside handler.toml there must be one .wasm file; there are {0}")]
+    #[error(
+        "beside handler.toml there must be NAME.wasm, by the handler's name, or one .wasm file; there are {0}"
+    )]
     Components(usize),
     /// Asked what it is, it does not answer as it should.
     #[error("asked to describe itself, the component ended with {0}")]

@@ -4,7 +4,7 @@ mod files;
 mod schema;
 
 pub(super) use files::{FILE_NAME, is_component, named_files, signature_path, sorted};
-pub use files::{HandlerFiles, SCHEMA_BYTES_MAX, WrittenSchemas};
+pub use files::{HandlerFiles, SCHEMA_BYTES_MAX, WrittenSchemas, component_file};
 pub use schema::manifest_schema;
 
 use super::HandlerSettings;

@@ -66,7 +66,8 @@ pub(super) async fn build(args: &BuildArgs, json: bool) -> anyhow::Result<Exit> 
         }
     }
     if json {
-        let shown = if workplaces.len() == 1 { shown.pop().unwrap_or_default() } else { Value::from(shown) };
+        let is_one = args.lang.is_some() || args.folder.join("handler.toml").is_file();
+        let shown = if is_one { shown.pop().unwrap_or_default() } else { Value::from(shown) };
         println!("{shown:#}");
     }
     if failed.is_empty() { Ok(Exit::Done) } else { anyhow::bail!("not built: {}", failed.join(", ")) }
@@ -79,8 +80,12 @@ fn workplaces(args: &BuildArgs) -> anyhow::Result<Vec<Workplace>> {
         None => workshop::handler_folders(&args.folder).map_err(fault)?,
     };
     let mut found = Vec::new();
-    for folder in folders {
-        found.extend(Workplace::of(&folder, args.lang).map_err(fault)?);
+    for folder in &folders {
+        match Workplace::of(folder, args.lang) {
+            Ok(workplace) => found.extend(workplace),
+            Err(why) if folders.len() == 1 => return Err(fault(why)),
+            Err(why) => eprintln!("flowmonkey: left out: {}", printable(&why.to_string())),
+        }
     }
     if found.is_empty() {
         return Err(BadInput(no_source(&args.folder)).into());
@@ -95,10 +100,23 @@ async fn one(
     policy: &Policy,
 ) -> anyhow::Result<Built> {
     let started = Instant::now();
-    let path = workshop::build(workplace, profile).await.map_err(fault)?;
+    let placed = workshop::build(workplace, profile).await.map_err(fault)?;
     let took = started.elapsed();
-    let refused =
-        |why: &dyn std::fmt::Display| anyhow::anyhow!("{} is built but no handler: {why}", path.display());
+    let path = placed.path.clone();
+    match examine(workplace, catalog, policy).await {
+        Ok(candidate) => Ok(Built { path, language: workplace.language, candidate, took }),
+        Err(why) => {
+            placed.undo().map_err(fault)?;
+            anyhow::bail!(
+                "{} is built but no handler, and what was there before is back: {why}",
+                path.display()
+            )
+        }
+    }
+}
+
+/// Asks what a push would ask.
+async fn examine(workplace: &Workplace, catalog: &Catalog, policy: &Policy) -> Result<Candidate, String> {
     let parts = HandlerFiles::of_folder(&workplace.folder).and_then(|files| Parts::read(files, policy));
     // A build has no signature yet.
     let unsigned = Policy { signatures: Default::default(), ..policy.clone() };
@@ -106,11 +124,11 @@ async fn one(
         Ok(parts) => Candidate::examine(catalog, parts, &unsigned).await,
         Err(why) => Err(why),
     };
-    let candidate = candidate.map_err(|why| refused(&why))?;
-    if let Some(why) = unmentioned_grants(&candidate) {
-        return Err(refused(&why));
+    let candidate = candidate.map_err(|why| why.to_string())?;
+    match unmentioned_grants(&candidate) {
+        Some(why) => Err(why),
+        None => Ok(candidate),
     }
-    Ok(Built { path, language: workplace.language, candidate, took })
 }
 
 fn no_source(folder: &Path) -> String {

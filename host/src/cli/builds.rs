@@ -44,9 +44,13 @@ impl Builds {
                 if !is_settled || self.built.get(path) == Some(&sources) {
                     continue;
                 }
-                // What changes while it is being built is built next.
-                self.built.insert(path.clone(), sources);
-                if build(&workplace).await {
+                self.built.insert(path.clone(), sources.clone());
+                let built = tokio::select! {
+                    built = build(&workplace) => built,
+                    // A build of what is not there any more is stopped: it may never end.
+                    () = changed(&workplace, sources) => continue,
+                };
+                if built {
                     tell_change(folder, folder.load(catalog).await);
                 }
             }
@@ -97,7 +101,20 @@ fn look(folder: &Path) -> Result<Vec<Looked>, Fault> {
         .collect())
 }
 
+/// Ends when the sources are others than these.
+async fn changed(workplace: &Workplace, sources: Sources) {
+    loop {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        let looked = workplace.clone();
+        let now = tokio::task::spawn_blocking(move || Sources::of(&looked)).await;
+        if now.is_ok_and(|now| now != sources) {
+            return;
+        }
+    }
+}
+
 async fn build(workplace: &Workplace) -> bool {
+    telemetry::handler_building(&workplace.name, workplace.language.name());
     let started = Instant::now();
     match workshop::build(workplace, Profile::Release).await {
         Ok(_) => {

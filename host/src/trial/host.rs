@@ -1,6 +1,6 @@
 use super::{Trial, TrialLine, TrialReport, Values};
 use crate::job::{JsonText, Keep, NewJob, Progress, Report};
-use crate::sandbox::{AttemptHost, HostFault, LogLevel, MadeRequest};
+use crate::sandbox::{AttemptHost, Directive, HostFault, LogLevel, MadeRequest};
 use crate::store::{ContextFault, EffectFault, check_context};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,7 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const PROGRESS_KEPT_MAX: usize = 100;
 
 /// What a guest's calls reach in a trial: this memory, and nothing else.
-pub(super) struct TrialHost(Mutex<Memory>);
+pub(super) struct TrialHost {
+    memory: Mutex<Memory>,
+    /// A job that was cancelled is nobody's any more: the store refuses what its attempt still calls.
+    lost: bool,
+}
 
 #[derive(Default)]
 struct Memory {
@@ -32,7 +36,8 @@ impl Memory {
 impl TrialHost {
     pub(super) fn new(trial: &Trial) -> Self {
         let Trial { checkpoint, context, idempotency, .. } = trial.clone();
-        TrialHost(Mutex::new(Memory { checkpoint, context, idempotency, ..Memory::default() }))
+        let memory = Memory { checkpoint, context, idempotency, ..Memory::default() };
+        TrialHost { memory: Mutex::new(memory), lost: trial.directive == Directive::Cancel }
     }
 
     pub(super) fn calls(&self) -> BTreeMap<&'static str, u64> {
@@ -62,7 +67,7 @@ impl TrialHost {
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The memory, for a call of this name.
@@ -71,35 +76,41 @@ impl TrialHost {
         *memory.calls.entry(name).or_default() += 1;
         memory
     }
+
+    /// The memory, for a call that a runner would take to its store.
+    fn store(&self, name: &'static str) -> Result<MutexGuard<'_, Memory>, HostFault> {
+        let memory = self.called(name);
+        if self.lost { Err(HostFault::LeaseLost) } else { Ok(memory) }
+    }
 }
 
 #[async_trait]
 impl AttemptHost for TrialHost {
     async fn save_checkpoint(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
-        self.called("checkpoint.save").checkpoint.insert(key.to_owned(), value.clone());
+        self.store("checkpoint.save")?.checkpoint.insert(key.to_owned(), value.clone());
         Ok(())
     }
 
     async fn delete_checkpoint(&self, key: &str) -> Result<(), HostFault> {
-        self.called("checkpoint.delete").checkpoint.remove(key);
+        self.store("checkpoint.delete")?.checkpoint.remove(key);
         Ok(())
     }
 
     async fn clear_checkpoints(&self) -> Result<(), HostFault> {
-        self.called("checkpoint.clear").checkpoint.clear();
+        self.store("checkpoint.clear")?.checkpoint.clear();
         Ok(())
     }
 
     async fn context_value(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
-        Ok(self.called("context.get").context()?.get(key).cloned())
+        Ok(self.store("context.get")?.context()?.get(key).cloned())
     }
 
     async fn context_keys(&self) -> Result<Vec<String>, HostFault> {
-        Ok(self.called("context.keys").context()?.keys().cloned().collect())
+        Ok(self.store("context.keys")?.context()?.keys().cloned().collect())
     }
 
     async fn set_context(&self, key: &str, value: &JsonText) -> Result<(), HostFault> {
-        let mut memory = self.called("context.set");
+        let mut memory = self.store("context.set")?;
         let context = memory.context()?;
         let others = context.iter().filter(|(other, _)| *other != key);
         let bytes: usize = others.clone().map(|(key, value)| key.len() + value.as_str().len()).sum();
@@ -109,12 +120,12 @@ impl AttemptHost for TrialHost {
     }
 
     async fn delete_context(&self, key: &str) -> Result<(), HostFault> {
-        self.called("context.delete").context()?.remove(key);
+        self.store("context.delete")?.context()?.remove(key);
         Ok(())
     }
 
     async fn enqueue(&self, job: NewJob, pending_max: u32) -> Result<String, HostFault> {
-        let mut memory = self.called("queue.enqueue");
+        let mut memory = self.store("queue.enqueue")?;
         let of_handler = || memory.enqueued.iter().filter(|(_, other)| other.handler == job.handler);
         let holds_key = |other: &NewJob| job.unique.is_some() && other.unique == job.unique;
         if let Some((id, _)) = of_handler().find(|(_, other)| holds_key(other)) {
@@ -129,11 +140,11 @@ impl AttemptHost for TrialHost {
     }
 
     async fn look_up_idempotency(&self, key: &str) -> Result<Option<JsonText>, HostFault> {
-        Ok(self.called("idempotency.lookup").idempotency.get(key).cloned())
+        Ok(self.store("idempotency.lookup")?.idempotency.get(key).cloned())
     }
 
     async fn record_idempotency(&self, key: &str, value: &JsonText, _: Keep) -> Result<(), HostFault> {
-        let mut memory = self.called("idempotency.record");
+        let mut memory = self.store("idempotency.record")?;
         let recorded = memory.idempotency.entry(key.to_owned()).or_insert_with(|| value.clone());
         if recorded == value { Ok(()) } else { Err(EffectFault::KeyTaken(key.to_owned()).into()) }
     }
@@ -203,6 +214,42 @@ mod tests {
         assert_eq!(host.set_context("0", &large).await, Ok(()), "the old value makes room");
         let over = host.set_context("10", &large).await;
         assert!(matches!(over, Err(HostFault::LimitExceeded(_))), "{over:?}");
+    }
+
+    #[tokio::test]
+    async fn of_a_cancelled_job_nothing_is_read_or_written() {
+        let values = || Values::from([("k".to_owned(), text("1"))]);
+        let trial = Trial {
+            directive: Directive::Cancel,
+            checkpoint: values(),
+            context: Some(values()),
+            idempotency: values(),
+            ..Trial::new(text("null"))
+        };
+        let host = TrialHost::new(&trial);
+        let other = text("2");
+        let lost = HostFault::LeaseLost;
+        assert_eq!(host.save_checkpoint("k", &other).await, Err(lost.clone()));
+        assert_eq!(host.delete_checkpoint("k").await, Err(lost.clone()));
+        assert_eq!(host.clear_checkpoints().await, Err(lost.clone()));
+        assert_eq!(host.context_value("k").await, Err(lost.clone()));
+        assert_eq!(host.context_keys().await, Err(lost.clone()));
+        assert_eq!(host.set_context("k", &other).await, Err(lost.clone()));
+        assert_eq!(host.delete_context("k").await, Err(lost.clone()));
+        assert_eq!(host.enqueue(NewJob::new("a", text("1")), 2).await, Err(lost.clone()));
+        assert_eq!(host.look_up_idempotency("k").await, Err(lost.clone()));
+        assert_eq!(host.record_idempotency("l", &other, Keep::FOR_GOOD).await, Err(lost));
+        host.progress(Progress { percent: 1.0, message: None });
+        let memory = host.memory();
+        assert_eq!((memory.calls.len(), memory.progress.len(), memory.enqueued.len()), (11, 1, 0));
+        assert_eq!((&memory.checkpoint, &memory.idempotency), (&values(), &values()));
+        assert_eq!(memory.context, Some(values()));
+    }
+
+    #[tokio::test]
+    async fn a_runner_that_stops_still_takes_what_is_saved() {
+        let host = TrialHost::new(&Trial { directive: Directive::Drain, ..Trial::new(text("null")) });
+        assert_eq!(host.save_checkpoint("k", &text("1")).await, Ok(()));
     }
 
     #[test]

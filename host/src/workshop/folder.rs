@@ -1,7 +1,7 @@
 //! A handler's folder, as a person works in it.
 
 use super::{Fault, Language};
-use flowmonkey_jobs::catalog::Manifest;
+use flowmonkey_jobs::catalog::{Manifest, component_file};
 use flowmonkey_jobs::job::check_name;
 use std::path::{Path, PathBuf};
 
@@ -52,8 +52,13 @@ impl Workplace {
     pub(crate) fn component(&self) -> PathBuf {
         match self.manifest.component() {
             Some(path) => self.folder.join(path),
-            None => self.folder.join(format!("{}.wasm", self.name)),
+            None => self.folder.join(component_file(&self.name)),
         }
+    }
+
+    /// Where a compiler's module goes. Its name is the module's in backtraces.
+    pub(super) fn core_module(&self) -> Result<PathBuf, Fault> {
+        self.built(&format!("core/{}", component_file(&self.name)))
     }
 
     /// A path among what the build makes on its way, whose folder is there.

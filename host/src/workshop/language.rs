@@ -57,11 +57,16 @@ impl Language {
 
     /// The language of a handler's folder; `None` where it holds no source that we know.
     pub(crate) fn of(folder: &Path) -> Result<Option<Language>, Fault> {
-        let mut found = Self::ALL.into_iter().filter(|language| folder.join(language.marker()).is_file());
+        // Beside TypeScript, JavaScript is what a compiler has left.
+        let is_emitted = folder.join(Language::Typescript.marker()).is_file();
+        let mut found = Self::ALL
+            .into_iter()
+            .filter(|language| folder.join(language.marker()).is_file())
+            .filter(|language| !(is_emitted && *language == Language::Javascript));
         let (first, second) = (found.next(), found.next());
         match (first, second) {
             (Some(one), Some(other)) => Err(Fault::BadFolder(format!(
-                "{} holds both {} and {}: which is the handler? --lang says it",
+                "{} holds both {} and {}: which is the handler? Move the other one out; for one build, --lang says it",
                 folder.display(),
                 one.marker(),
                 other.marker()

@@ -43,6 +43,18 @@ pub(super) fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
     folders.into_iter().map(move |folder| folder.join(&name)).filter(|path| path.is_file())
 }
 
+/// A path as a shell takes it, whatever is in it.
+pub(super) fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c));
+    if plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// Whether packages come by apt.
+pub(super) fn is_debian() -> bool {
+    Path::new("/etc/debian_version").is_file()
+}
+
 /// How this system installs a package that has another name in each of its families.
 pub(super) struct Package {
     /// Debian, Ubuntu.
@@ -107,8 +119,13 @@ pub(super) async fn output(command: &mut Command) -> Result<Vec<u8>, Fault> {
 
 /// The first line that a program prints when asked something, such as its version; `None` when it does not answer.
 pub(super) async fn answer(program: &Path, arguments: &[&str]) -> Option<String> {
+    answer_in(Path::new("."), program, arguments).await
+}
+
+/// As [`answer`], asked in a folder.
+pub(super) async fn answer_in(folder: &Path, program: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command.current_dir(folder).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.ok().filter(|output| output.status.success())?;
     let text = String::from_utf8_lossy(&output.stdout);
     Some(text.lines().next().unwrap_or_default().trim().to_owned())
@@ -145,6 +162,13 @@ mod tests {
         ];
         for (system, release, expected) in table {
             assert_eq!(GO.install_on(system, release), expected, "{release}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_quoted_where_it_must() {
+        for (path, expected) in [("/a/b-c.d", "/a/b-c.d"), ("/a b", "'/a b'"), ("it's", r"'it'\''s'")] {
+            assert_eq!(quoted(Path::new(path)), expected);
         }
     }
 

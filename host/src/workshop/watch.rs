@@ -7,6 +7,9 @@ use std::time::SystemTime;
 
 /// What tools make or keep, and nobody edits.
 const IGNORED: [&str; 5] = ["target", "node_modules", "__pycache__", "venv", "zig-out"];
+/// How the names of files end that programs write while they run, ours among them.
+const WRITTEN: [&str; 8] =
+    [".wasm", ".wasm.new", ".wasm.sig", ".log", ".db", ".db-wal", ".db-shm", ".db-journal"];
 /// More files than a handler's folder ever has; beyond, changes are missed rather than time.
 const FILES_MAX: usize = 20_000;
 
@@ -24,6 +27,7 @@ impl Sources {
         {
             sources.add(&bindings);
         }
+        sources.0.remove(&workplace.component());
         sources
     }
 
@@ -39,7 +43,7 @@ impl Sources {
             let name = name.to_string_lossy();
             // Editors keep their copies in names that begin with a dot or end in a tilde.
             let is_ignored = name.starts_with('.') || name.ends_with('~') || IGNORED.contains(&name.as_ref());
-            let is_built = [".wasm", ".wasm.new", ".wasm.sig"].iter().any(|end| name.ends_with(end));
+            let is_built = WRITTEN.iter().any(|end| name.ends_with(end));
             if is_ignored || is_built || self.0.len() >= FILES_MAX {
                 continue;
             }
@@ -68,8 +72,16 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         };
-        for path in ["handler.toml", "main.c", "part/more.c", "target/x.c", "mail.wasm", ".git/x", "main.c~"]
-        {
+        for path in [
+            "handler.toml",
+            "main.c",
+            "part/more.c",
+            "target/x.c",
+            "mail.wasm",
+            ".git/x",
+            "main.c~",
+            "dev.log",
+        ] {
             write(path);
         }
         std::fs::write(folder.join("handler.toml"), "name = 'mail'").unwrap();

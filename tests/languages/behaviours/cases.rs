@@ -45,7 +45,8 @@ fn fails(name: &'static str, what: &str, with: Value, (wanted, attempts): (Value
 pub(crate) fn all(language: &str, port: u16) -> Vec<Case> {
     let mut cases = echoes();
     cases.extend(failures(language));
-    cases.extend(calls(port));
+    cases.extend(calls());
+    cases.extend(requests(port));
     cases
 }
 
@@ -96,14 +97,7 @@ fn failures(language: &str) -> Vec<Case> {
     ]
 }
 
-fn calls(port: u16) -> Vec<Case> {
-    let request = json!({
-        "method": "POST",
-        "url": format!("http://127.0.0.1:{port}/things?a=b"),
-        "headers": {"x-key": "k1"},
-        "body": "a body",
-    });
-    let response = json!({"status": 201, "headers": {"x-answer": "yes"}, "body": "answer\u{7f}"});
+fn calls() -> Vec<Case> {
     vec![
         ends(
             "facts",
@@ -138,13 +132,6 @@ fn calls(port: u16) -> Vec<Case> {
         ),
         ends("a configured value", "config", json!({"key": "region"}), json!({"value": "eu"})),
         fails("a key that is not granted", "config", json!({"key": "other"}), (json!({"code": "DENIED"}), 1)),
-        ends("http", "http", request, response),
-        fails(
-            "http to nobody",
-            "http",
-            json!({"method": "GET", "url": "http://127.0.0.1:1/", "headers": {}, "body": ""}),
-            (json!({"code": "HTTP_FAILED"}), 2),
-        ),
         Case {
             attempts: 3,
             ..ends(
@@ -167,6 +154,31 @@ fn calls(port: u16) -> Vec<Case> {
     ]
 }
 
+fn requests(port: u16) -> Vec<Case> {
+    let request = json!({
+        "method": "POST",
+        "url": format!("http://127.0.0.1:{port}/things?a=b"),
+        "headers": {"x-key": "k1"},
+        "body": "a body",
+    });
+    let response = json!({"status": 201, "headers": {"x-answer": "yes"}, "body": "answer\u{7f}"});
+    vec![
+        ends("http", "http", request, response),
+        fails(
+            "http to nobody",
+            "http",
+            json!({"method": "GET", "url": "http://127.0.0.1:1/", "headers": {}, "body": ""}),
+            (json!({"code": "HTTP_FAILED"}), 2),
+        ),
+        fails(
+            "http to no address",
+            "http",
+            json!({"method": "GET", "url": "nowhere", "headers": {}, "body": ""}),
+            (json!({"code": "INVALID"}), 1),
+        ),
+    ]
+}
+
 /// What must be refused where the operator allows nothing.
 pub(crate) fn denied(port: u16) -> Vec<Case> {
     let denied = || (json!({"code": "DENIED"}), 1);
@@ -182,6 +194,7 @@ pub(crate) fn denied(port: u16) -> Vec<Case> {
             execution: Some("e3"),
             ..fails("denied context", "context", json!({"key": "k", "value": 1}), denied())
         },
+        fails("denied config", "config", json!({"key": "region"}), denied()),
         fails("denied queue", "enqueue", json!({"input": {}, "uniqueKey": "k"}), denied()),
         fails("denied idempotency", "idempotency", json!({"key": "k", "value": 1}), denied()),
     ]

@@ -4,8 +4,9 @@ use super::{HANDLER, doing};
 use crate::check::{Row, error, holds, result};
 use crate::rig::{ALLOWED, Rig};
 use flowmonkey_jobs::job::{Job, JsonText, Status};
+use flowmonkey_tests::program::PATIENCE;
 use serde_json::{Value, json};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Longer than any test waits: what goes on so long ends because it is told to.
 const FOR_EVER: u32 = 1_000_000;
@@ -127,7 +128,8 @@ async fn running(rig: &Rig) -> String {
 async fn cancel(rig: &Rig) -> Result<(), String> {
     let id = running(rig).await;
     rig.fixture.store.cancel(&id).await.unwrap();
-    loop {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
         let log = rig.log();
         let ended =
             log.iter().find(|line| line["message"] == "attempt finished" && line["job_id"] == id.as_str());
@@ -137,6 +139,7 @@ async fn cancel(rig: &Rig) -> Result<(), String> {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    Err("it goes on".into())
 }
 
 async fn drain(rig: &mut Rig) -> Result<(), String> {

@@ -78,7 +78,7 @@ impl HandlerFiles {
         check_name("handler", &name)?;
         let component = match manifest.component() {
             Some(path) => inside(folder, "component", path)?,
-            None => only_component(folder)?,
+            None => own_component(folder, &name)?,
         };
         let schema = |key, path: Option<&Path>| path.map(|path| read_schema(folder, key, path)).transpose();
         let schemas = WrittenSchemas {
@@ -162,6 +162,20 @@ fn read_schema(folder: &Path, key: &str, path: &Path) -> Result<Value, FileProbl
     let text = String::from_utf8(bytes).map_err(|error| of(error.to_string()))?;
     let json = JsonText::parse_limited(&text, max).map_err(|error| of(error.to_string()))?;
     serde_json::from_str(json.as_str()).map_err(|error| of(error.to_string()))
+}
+
+/// The component under the handler's name, which a build has left; else the only one.
+fn own_component(folder: &Path, name: &str) -> Result<PathBuf, FileProblem> {
+    let own = folder.join(component_file(name));
+    if own.is_file() { Ok(own) } else { only_component(folder) }
+}
+
+/// What a handler's component is called beside its manifest, unless that says otherwise: its name, in letters that a file's name
+/// may have everywhere.
+pub fn component_file(name: &str) -> String {
+    let kept = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let stem: String = name.chars().map(kept).collect();
+    format!("{}.wasm", stem.trim_start_matches('.'))
 }
 
 fn only_component(folder: &Path) -> Result<PathBuf, FileProblem> {

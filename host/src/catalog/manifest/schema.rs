@@ -62,7 +62,7 @@ pub fn manifest_schema() -> Value {
             "name": name("The handler's name.", "the folder's name"),
             "version": name("What this version is called; versions never change.", "the next number"),
             "description": {"type": "string", "description": "A sentence for people.", "default": ""},
-            "component": path("The component's file.", "the one .wasm file in the folder"),
+            "component": path("The component's file.", "NAME.wasm, or the one .wasm file in the folder"),
             "concurrency": count("Attempts at once in one runner.", 1, "as many as there are places"),
             "fleet-concurrency": count("Attempts at once in all runners together.", 1, "as many as they can"),
             "waits-max": count("How often one job may wait. WAIT_LIMIT beyond.", 0, WAITS_MAX_DEFAULT),

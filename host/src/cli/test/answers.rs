@@ -60,9 +60,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<RecordedAnswer>> {
 
 /// The nearer answers, and of the farther ones those that answer something else.
 pub(super) fn over(mut near: Vec<RecordedAnswer>, far: &[RecordedAnswer]) -> Vec<RecordedAnswer> {
-    let is_new = |one: &&RecordedAnswer| {
-        !near.iter().any(|other| (&other.url, &other.method) == (&one.url, &one.method))
-    };
+    let is_new = |one: &&RecordedAnswer| !near.iter().any(|other| other.same_kind(one));
     let others: Vec<RecordedAnswer> = far.iter().filter(is_new).cloned().collect();
     near.extend(others);
     near
@@ -110,8 +108,25 @@ mod tests {
 
     #[test]
     fn the_nearer_answer_hides_the_farther_one_of_its_kind() {
-        let one = |url: &str, status| RecordedAnswer { url: url.into(), status, ..RecordedAnswer::default() };
-        let all = over(vec![one("a", 1), one("a", 2)], &[one("a", 3), one("b", 4)]);
-        assert_eq!(all.iter().map(|answer| answer.status).collect::<Vec<_>>(), [1, 2, 4]);
+        let one = |url: &str, method: Option<&str>, status| {
+            let method = method.map(str::to_owned);
+            RecordedAnswer { url: url.into(), method, status, ..RecordedAnswer::default() }
+        };
+        let near = vec![
+            one("https://a.test/x", None, 201),
+            one("https://a.test/x", None, 202),
+            one("https://a.test", Some("POST"), 203),
+        ];
+        let far = [
+            one("https://a.test/x", None, 301),
+            one("https://A.Test:443/x", None, 302),
+            one("https://a.test/", Some("post"), 303),
+            one("https://a.test/X", None, 401),
+            one("https://a.test/x", Some("GET"), 402),
+            one("https://a.test/x*", None, 403),
+            one("http://a.test/x", None, 404),
+        ];
+        let all: Vec<u16> = over(near, &far).iter().map(|answer| answer.status).collect();
+        assert_eq!(all, [201, 202, 203, 401, 402, 403, 404], "by what they answer, however it is spelled");
     }
 }

@@ -26,9 +26,10 @@ pub(super) fn text(value: &Value) -> Result<JsonText, String> {
     JsonText::parse(&value.to_string()).map_err(|error| error.to_string())
 }
 
-/// What a text says. It was checked to be JSON.
+/// What a text says. It was checked to be JSON; the one that is nested as deep as may be, a level beyond what the
+/// parser takes, stays a text, so that it is shown and not taken for `null`.
 pub(super) fn value(text: &JsonText) -> Value {
-    serde_json::from_str(text.as_str()).unwrap_or_default()
+    serde_json::from_str(text.as_str()).unwrap_or_else(|_| Value::String(text.as_str().to_owned()))
 }
 
 /// Where two values begin to differ, as a JSON Pointer; `None` if they are the same. `1` and `1.0` are.
@@ -62,6 +63,7 @@ fn below(key: &str, expected: Option<&Value>, found: Option<&Value>) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flowmonkey_jobs::job::JSON_DEPTH_MAX;
     use serde_json::json;
 
     #[test]
@@ -78,6 +80,15 @@ mod tests {
         ] {
             assert_eq!(difference(&expected, &found).as_deref(), place, "{expected} {found}");
         }
+    }
+
+    #[test]
+    fn nothing_that_is_there_becomes_null() {
+        let nested = |levels| JsonText::parse(&("[".repeat(levels) + &"]".repeat(levels))).unwrap();
+        assert!(value(&nested(JSON_DEPTH_MAX - 1)).is_array());
+        let deepest = nested(JSON_DEPTH_MAX);
+        assert_eq!(difference(&Value::Null, &value(&deepest)).as_deref(), Some(""));
+        assert_eq!(value(&deepest), json!(deepest.as_str()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Profile, from_module};
 use crate::workshop::folder::files;
-use crate::workshop::tool::{self, Missing, Package};
+use crate::workshop::tool::{self, Missing};
 use crate::workshop::{Fault, Language, Workplace};
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
@@ -13,13 +13,9 @@ const FLAGS_FILE: &str = "compile_flags.txt";
 const LINK: [&str; 3] = ["-mexec-model=reactor", "-Wl,-z,stack-size=1048576", "-g"];
 /// How the C of the bindings is compiled, where the flags are for another language.
 const BINDINGS_FLAGS: [&str; 4] = ["-std=gnu23", "-Os", "-g", "-c"];
-const CLANG: Package = Package {
-    apt: "clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 libc++abi-19-dev-wasm32",
-    dnf: "clang lld wasi-libc-devel wasi-libc-static",
-    pacman: "clang lld wasi-libc wasi-compiler-rt wasi-libc++",
-    apk: "clang lld wasi-sdk",
-    brew: "zig",
-};
+/// Elsewhere clang comes without a C library for WebAssembly, or does not find it.
+const CLANG_ON_DEBIAN: &str = "sudo apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32 \
+    libc++-19-dev-wasm32 libc++abi-19-dev-wasm32";
 
 /// A compiler for WebAssembly, by the words that call it.
 struct Compiler {
@@ -41,17 +37,21 @@ impl Compiler {
                 cpp_program: None,
             });
         }
-        let clang = ["clang-19", "clang"].iter().find_map(|name| tool::on_path(name).next());
-        let clangs = ["clang++-19", "clang++"].iter().find_map(|name| tool::on_path(name).next());
-        if let Some(program) = clang {
-            let target = vec!["--target=wasm32-wasi"];
-            return Ok(Compiler { program, c: target.clone(), cpp: target, cpp_program: clangs });
+        for (c, cpp) in [("clang-19", "clang++-19"), ("clang", "clang++")] {
+            let (Some(program), cpp_program) = (tool::on_path(c).next(), tool::on_path(cpp).next()) else {
+                continue;
+            };
+            if has_library(&program, workplace.language).await {
+                let target = vec!["--target=wasm32-wasi"];
+                return Ok(Compiler { program, c: target.clone(), cpp: target, cpp_program });
+            }
         }
-        let install = format!("{}\nor\n  {}", super::zig::install(workplace), CLANG.install());
-        Err(Missing::fault(
-            "handlers in C and C++ are built by zig or by clang, and neither is here",
-            install,
-        ))
+        let mut install = super::zig::install(workplace);
+        if tool::is_debian() {
+            install = format!("{install}\nor\n  {CLANG_ON_DEBIAN}");
+        }
+        let what = "handlers in C and C++ are built by zig or by clang with a library for WebAssembly, and neither is here";
+        Err(Missing::fault(what, install))
     }
 
     fn command(&self, language: Language, workplace: &Workplace) -> Result<Command, Fault> {
@@ -66,10 +66,18 @@ impl Compiler {
     }
 }
 
+/// Whether clang knows where the library is; it answers with a bare name when it does not.
+async fn has_library(clang: &Path, language: Language) -> bool {
+    let file = if language == Language::Cpp { "libc++.a" } else { "crt1-reactor.o" };
+    let print = format!("-print-file-name={file}");
+    let answer = tool::answer(clang, &["--target=wasm32-wasi", &print]).await;
+    answer.is_some_and(|path| path.contains('/') && Path::new(&path).is_file())
+}
+
 pub(super) async fn build(workplace: &Workplace, profile: Profile) -> Result<Vec<u8>, Fault> {
     let compiler = Compiler::find(workplace).await?;
     let bindings = workplace.bindings()?;
-    let module = workplace.built(&format!("core/{}.wasm", workplace.name))?;
+    let module = workplace.core_module()?;
     let mut link = compiler.command(workplace.language, workplace)?;
     if workplace.folder.join(FLAGS_FILE).is_file() {
         link.arg(format!("@{FLAGS_FILE}"));

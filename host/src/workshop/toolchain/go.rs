@@ -15,11 +15,12 @@ pub(super) async fn build(workplace: &Workplace, profile: Profile) -> Result<Vec
     let go = tool::find(&workplace.folder, ".go/bin", "go").ok_or_else(|| {
         missing(format!("handlers in Go take go 1.{MINOR_MIN} or newer, and none is on the path"))
     })?;
-    let version = tool::answer(&go, &["env", "GOVERSION"]).await.unwrap_or_default();
+    // In the folder: its go.mod may ask for another toolchain, which go then fetches.
+    let version = tool::answer_in(&workplace.folder, &go, &["env", "GOVERSION"]).await.unwrap_or_default();
     if !is_new_enough(&version) {
         return Err(missing(format!("handlers in Go take go 1.{MINOR_MIN} or newer; this is {version}")));
     }
-    let module = workplace.built(&format!("core/{}.wasm", workplace.name))?;
+    let module = workplace.core_module()?;
     let mut build = Command::new(go);
     build.current_dir(&workplace.folder).env("GOOS", "wasip1").env("GOARCH", "wasm");
     // Names of functions stay, for backtraces; paths of this machine do not, so that builds repeat.

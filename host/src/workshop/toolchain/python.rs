@@ -17,8 +17,7 @@ pub(super) async fn build(workplace: &Workplace) -> Result<Vec<u8>, Fault> {
     let tool = tool::find(folder, ".venv/bin", TOOL).ok_or_else(|| {
         let listed = folder.join("requirements.txt").is_file();
         let packages = if listed { "-r requirements.txt" } else { TOOL };
-        let folder = folder.display();
-        let install = format!("cd {folder} && python3 -m venv .venv && .venv/bin/pip install {packages}");
+        let install = super::zig::in_environment(folder, packages);
         Missing::fault(
             format!("handlers in Python are built by {TOOL}, which is neither in .venv nor on the path"),
             install,

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
+const RUSTUP: &str = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
 
 pub(super) async fn build(workplace: &Workplace, profile: Profile) -> Result<Vec<u8>, Fault> {
     let cargo = tool::on_path("cargo").next().ok_or_else(|| {
-        let install = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
-        Missing::fault("handlers in Rust are built by cargo, which is not on the path", install)
+        Missing::fault("handlers in Rust are built by cargo, which is not on the path", RUSTUP)
     })?;
     has_target(&workplace.folder).await?;
     let mut build = Command::new(cargo);
@@ -32,17 +32,19 @@ pub(super) async fn build(workplace: &Workplace, profile: Profile) -> Result<Vec
 
 /// Whether the toolchain that the folder chooses can build components.
 async fn has_target(folder: &Path) -> Result<(), Fault> {
-    let missing = || {
-        Missing::fault(
-            format!("Rust's target {TARGET} is not installed"),
-            format!("rustup target add {TARGET}"),
-        )
-    };
     let mut ask = Command::new("rustc");
     ask.current_dir(folder).args(["--print", "target-libdir", "--target", TARGET]);
-    let answer = tool::output(&mut ask).await?;
-    let libraries = PathBuf::from(String::from_utf8_lossy(&answer).trim());
-    if libraries.is_dir() { Ok(()) } else { Err(missing()) }
+    // An old compiler does not even know the name.
+    let libraries =
+        tool::output(&mut ask).await.map(|answer| PathBuf::from(String::from_utf8_lossy(&answer).trim()));
+    if libraries.is_ok_and(|libraries| libraries.is_dir()) {
+        return Ok(());
+    }
+    let install = match tool::on_path("rustup").next() {
+        Some(_) => format!("rustup target add {TARGET}"),
+        None => format!("{RUSTUP} && rustup target add {TARGET}"),
+    };
+    Err(Missing::fault(format!("Rust's target {TARGET} is not installed"), install))
 }
 
 /// Where the crates lie differs from machine to machine, and panic messages name it: without it, the same

@@ -5,7 +5,7 @@ mod checked;
 
 pub(super) use asked::Asked;
 
-use checked::Checked;
+use checked::{Checked, Kind};
 use http::Method;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,12 @@ impl RecordedAnswer {
     /// Names the answer and why it could never be played.
     pub fn check(&self) -> Result<(), String> {
         Checked::of(self.clone()).map(drop)
+    }
+
+    /// Whether it answers the same URL and method, however the two are spelled. What could never be played is of
+    /// no kind.
+    pub fn same_kind(&self, other: &Self) -> bool {
+        Kind::of(self).is_ok_and(|own| Kind::of(other).is_ok_and(|other| own == other))
     }
 }
 
@@ -56,7 +62,9 @@ pub struct MadeRequest {
 }
 
 /// The recorded answers for one attempt, and the requests that it made. A request passes every check that it
-/// would pass on the way to the network; what is denied there is denied here.
+/// would pass on the way to the network, but for one: names are not looked up, so that a name which leads to a
+/// private address is denied there and answered here. `localhost` and the names below it, which need no looking
+/// up (RFC 6761), are 127.0.0.1.
 #[derive(Debug)]
 pub struct Playback {
     answers: Vec<Checked>,

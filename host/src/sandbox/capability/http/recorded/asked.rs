@@ -1,14 +1,16 @@
 use super::checked::spelled;
 use super::{Beyond, MadeRequest, Playback};
+use crate::sandbox::capability::http::address::is_allowed;
 use crate::sandbox::capability::http::body::RequestBody;
 use crate::sandbox::capability::http::exchange::{Answer, Exchange};
 use crate::sandbox::capability::http::failure::Failure;
-use crate::sandbox::grants::Origin;
+use crate::sandbox::grants::{Grants, Origin};
 use bytes::Bytes;
 use http::response::Parts;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
@@ -99,6 +101,7 @@ impl Exchange {
         answer: &mut Answer,
         deadline: Instant,
     ) -> Result<(), Failure> {
+        of_this_machine(&self.origin, &self.grants)?;
         loop {
             let frame = timeout_at(deadline, asked.frame()).await.map_err(|_| self.too_slow(true))?;
             match frame {
@@ -126,6 +129,16 @@ impl Exchange {
     }
 }
 
+/// What looking the name up would have refused, of the names that everybody knows (RFC 6761, section 6.3).
+fn of_this_machine(origin: &Origin, grants: &Grants) -> Result<(), Failure> {
+    let is_local = origin.host == "localhost" || origin.host.ends_with(".localhost");
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    if is_local && !is_allowed(address, &grants.private_addresses) {
+        return Err(Failure::not_public(address));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +153,25 @@ mod tests {
         assert!(asked(&none(Beyond::Network)).answer().unwrap().is_none());
         let failure = asked(&none(Beyond::Failure("record one".into()))).answer().unwrap_err();
         assert_eq!(failure.why, "no answer is recorded for GET https://a.test/x: record one");
+    }
+
+    #[test]
+    fn localhost_is_what_its_address_is() {
+        let public = Grants::default();
+        let private_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+        let private = Grants { private_addresses, ..Grants::default() };
+        for (url, is_local) in [
+            ("http://localhost:8080/", true),
+            ("https://LocalHost/", true),
+            ("http://a.b.localhost/", true),
+            ("https://notlocalhost/", false),
+            ("https://localhost.example.com/", false),
+        ] {
+            let origin = target::origin(&url.parse().unwrap()).unwrap();
+            let refused = of_this_machine(&origin, &public).err().map(|failure| failure.why);
+            assert_eq!(refused.is_some_and(|why| why.starts_with("127.0.0.1 is not")), is_local, "{url}");
+            assert!(of_this_machine(&origin, &private).is_ok(), "{url}");
+        }
     }
 
     #[test]

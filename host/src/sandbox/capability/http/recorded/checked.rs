@@ -8,14 +8,20 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 /// An answer that was checked.
 #[derive(Debug)]
 pub(super) struct Checked {
-    url: Pattern,
-    method: Option<Method>,
+    kind: Kind,
     pub(super) head: Parts,
     pub(super) body: Bytes,
 }
 
+/// What an answer answers, in one spelling: those of the same kind take turns, and hide each other.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Pattern {
+pub(super) struct Kind {
+    url: Pattern,
+    method: Option<Method>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Pattern {
     Exact(String),
     Beginning(String),
 }
@@ -28,8 +34,6 @@ impl Checked {
 
     fn parse(answer: RecordedAnswer) -> Result<Self, String> {
         let RecordedAnswer { url, method, status, headers, body } = answer;
-        let method = method.map(|method| method.to_ascii_uppercase());
-        let method = method.map(|method| Method::from_bytes(method.as_bytes()));
         let mut response = Response::new(());
         *response.status_mut() = Some(status)
             .filter(|status| (200..=599).contains(status))
@@ -40,24 +44,32 @@ impl Checked {
             let name = HeaderName::try_from(name).map_err(|_| wrong())?;
             response.headers_mut().insert(name, HeaderValue::try_from(value).map_err(|_| wrong())?);
         }
-        Ok(Checked {
-            url: Pattern::parse(&url)?,
-            method: method.transpose().map_err(|_| "the method is none".to_owned())?,
-            head: response.into_parts().0,
-            body: body.into(),
-        })
+        let kind = Kind::parse(&url, method.as_deref())?;
+        Ok(Checked { kind, head: response.into_parts().0, body: body.into() })
     }
 
     pub(super) fn fits(&self, method: &Method, url: &str) -> bool {
-        let fits = match &self.url {
+        let fits = match &self.kind.url {
             Pattern::Exact(exact) => exact == url,
             Pattern::Beginning(beginning) => url.starts_with(beginning),
         };
-        fits && self.method.as_ref().is_none_or(|own| own == method)
+        fits && self.kind.method.as_ref().is_none_or(|own| own == method)
     }
 
-    pub(super) fn kind(&self) -> (&Pattern, Option<&Method>) {
-        (&self.url, self.method.as_ref())
+    pub(super) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+}
+
+impl Kind {
+    pub(super) fn of(answer: &RecordedAnswer) -> Result<Self, String> {
+        Kind::parse(&answer.url, answer.method.as_deref())
+    }
+
+    fn parse(url: &str, method: Option<&str>) -> Result<Self, String> {
+        let method = method.map(|method| Method::from_bytes(method.to_ascii_uppercase().as_bytes()));
+        let method = method.transpose().map_err(|_| "the method is none".to_owned())?;
+        Ok(Kind { url: Pattern::parse(url)?, method })
     }
 }
 
