@@ -71,9 +71,8 @@ fn write_length(bytes: &mut Vec<u8>, mut length: usize) {
     bytes.push(length as u8);
 }
 
-/// Wraps a core module for the world in this folder of WIT. Imports that it does not use are left out.
-pub(super) fn encode(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Fault> {
-    let shape = Shape::of(&module)?;
+/// Wraps a core module of this shape for the world in this folder of WIT. Imports that it does not use are left out.
+pub(super) fn encode(mut module: Vec<u8>, shape: &Shape, wit: &Path) -> Result<Vec<u8>, Fault> {
     let mut encode = || -> anyhow::Result<Vec<u8>> {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_dir(wit)?;

@@ -78,9 +78,9 @@ fn from_module(workplace: &Workplace, path: &Path, profile: Profile) -> Result<V
     if profile == Profile::Release {
         module = component::without_debug_sections(&module);
     }
-    let describes = component::Shape::of(&module)?.describes;
-    let wit = world::lay_out(workplace, &Imports::All, describes)?;
-    component::encode(module, &wit)
+    let shape = component::Shape::of(&module)?;
+    let wit = world::lay_out(workplace, &Imports::All, shape.describes)?;
+    component::encode(module, &shape, &wit)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
