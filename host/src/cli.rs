@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
+mod bench;
 mod build;
 mod builds;
 mod connect;
@@ -85,6 +86,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Try a handler without a store: one attempt, or the cases of its handler.test.toml
     Test(test::TestArgs),
+    /// Measure what jobs cost on this machine, beside the least they could
+    Bench(bench::BenchArgs),
     /// Create the tables, or bring them up to this version
     Migrate,
 }
@@ -140,6 +143,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Command::Schedules(command) => schedules::schedules(command, &target, json).await,
         Command::Inspect(args) => inspect::run(&args, json),
         Command::Test(args) => test::test(args, json).await,
+        Command::Bench(args) => bench::run(args, &target, json).await,
         Command::Migrate => migrate::migrate(&target, json).await,
     }
 }

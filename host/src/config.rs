@@ -29,12 +29,16 @@ pub(crate) struct RawSettings {
     /// Pause before the next look when there was too little to do [default: 1s]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_POLL_INTERVAL")]
     pub(crate) poll_interval: Option<Span>,
-    /// At most so many jobs a claim [default: 10]
+    /// At most so many jobs a claim, where fewer are leased ahead [default: 10]
     #[arg(long, value_name = "JOBS", env = "FLOWMONKEY_BATCH_SIZE")]
     pub(crate) batch_size: Option<NonZeroU32>,
     /// At most so many attempts at once [default: 5]
     #[arg(long, value_name = "ATTEMPTS", env = "FLOWMONKEY_MAX_CONCURRENT")]
     pub(crate) max_concurrent: Option<NonZeroU32>,
+    /// At most so many jobs leased ahead of a free place; they begin some 20 ms later, so there are none while attempts
+    /// are long [default: 500]
+    #[arg(long, value_name = "JOBS", env = "FLOWMONKEY_PREFETCH")]
+    pub(crate) prefetch: Option<u32>,
     /// Pause between two beats for all jobs this runner holds [default: 10s]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_HEARTBEAT_INTERVAL")]
     pub(crate) heartbeat_interval: Option<Span>,
@@ -72,7 +76,7 @@ pub(crate) struct RawSettings {
     /// The longest pause after any failed attempt [default: 1h]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_RETRY_CAP")]
     pub(crate) retry_cap: Option<Span>,
-    /// Delete completed jobs after this time [default: never]
+    /// Delete completed jobs after this time; 0s deletes a job as it completes [default: never]
     #[arg(long, value_name = "TIME", env = "FLOWMONKEY_KEEP_COMPLETED")]
     pub(crate) keep_completed: Option<Span>,
     /// Delete failed jobs after this time [default: never]
@@ -146,6 +150,7 @@ impl RawSettings {
             poll_interval: self.poll_interval.or(below.poll_interval),
             batch_size: self.batch_size.or(below.batch_size),
             max_concurrent: self.max_concurrent.or(below.max_concurrent),
+            prefetch: self.prefetch.or(below.prefetch),
             heartbeat_interval: self.heartbeat_interval.or(below.heartbeat_interval),
             stalled_threshold: self.stalled_threshold.or(below.stalled_threshold),
             reap_interval: self.reap_interval.or(below.reap_interval),
@@ -222,11 +227,13 @@ impl TryFrom<RawSettings> for Settings {
             poll_interval: span(raw.poll_interval, runner.poll_interval),
             batch_size: raw.batch_size.unwrap_or(runner.batch_size),
             max_concurrent: raw.max_concurrent.unwrap_or(runner.max_concurrent),
+            prefetch: raw.prefetch.unwrap_or(runner.prefetch),
             heartbeat_interval: span(raw.heartbeat_interval, runner.heartbeat_interval),
             handlers_interval: span(raw.handlers_interval, runner.handlers_interval),
             drain_timeout: span(raw.drain_timeout, runner.drain_timeout),
             cancel_grace: span(raw.cancel_grace, runner.cancel_grace),
             poll_only: raw.poll_only.unwrap_or(runner.poll_only),
+            forget_completed: raw.keep_completed.is_some_and(|span| span.0.is_zero()),
         };
         let reaper = ReaperSettings::default();
         let reaper = ReaperSettings {

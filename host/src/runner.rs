@@ -1,6 +1,7 @@
 //! The fleet's worker: claims jobs, keeps their leases alive, runs each attempt in the sandbox, and
 //! records how it ended. Only the runner sees both the store and the sandbox.
 
+mod ahead;
 mod attempt;
 mod claim;
 mod heartbeat;
@@ -13,16 +14,17 @@ mod sync;
 pub use settings::{RunnerBuilder, RunnerSettings, SettingsError};
 
 use crate::catalog::{Catalog, Handler, StoredHandlers};
-use crate::job::Lease;
 use crate::sandbox::{Control, Directive, Interruption};
 use crate::store::RunnerVersion;
 use crate::store::{Claimed, HandlerPlaces, SharedStore, StoreError};
 use crate::telemetry::{self, EventKind, Events};
+use ahead::Ahead;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -56,8 +58,16 @@ struct Shared {
     settings: RunnerSettings,
     phase: watch::Sender<Phase>,
     events: Events,
+    /// The runtime that it was started on, which the store's connections belong to.
+    runtime: OnceLock<Handle>,
     /// Attempts from claim to record; their leases are kept alive.
-    active: Mutex<HashMap<Lease, Active>>,
+    active: Mutex<HashMap<u64, Arc<Active>>>,
+    /// How many there were.
+    entered: AtomicU64,
+    /// What is leased and has no place yet.
+    ahead: Ahead,
+    /// Whether the last claim left jobs because their handler has no place: one that ends makes one.
+    kept_back: AtomicBool,
     /// Changes with every attempt that begins or ends.
     active_count: watch::Sender<usize>,
     /// Whether a claim may still bring attempts.
@@ -76,13 +86,27 @@ struct Shared {
 }
 
 /// An attempt from claim to record.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Active {
-    handler: String,
-    attempt: u32,
+    job: Claimed,
     control: Control,
     /// Whether its cancel was seen, which its guest may have heard of before.
-    cancelled: Arc<AtomicBool>,
+    cancelled: AtomicBool,
+    /// When it was claimed.
+    since: Instant,
+}
+
+/// An attempt's place in the set of active ones; it leaves however the attempt ends, a panic of ours included.
+struct Entered {
+    shared: Arc<Shared>,
+    number: u64,
+    active: Arc<Active>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.shared.leave(&[self.number]);
+    }
 }
 
 impl Runner {
@@ -100,7 +124,11 @@ impl Runner {
             settings,
             events,
             phase: watch::Sender::new(Phase::Running),
+            runtime: OnceLock::new(),
             active: Mutex::default(),
+            entered: AtomicU64::new(0),
+            ahead: Ahead::default(),
+            kept_back: AtomicBool::new(false),
             active_count: watch::Sender::new(0),
             claiming: watch::Sender::new(false),
             wake: Notify::new(),
@@ -122,8 +150,11 @@ impl Runner {
             return;
         }
         telemetry::runner_started(&self.shared.settings.runner_id, &self.shared.catalog.names());
-        let (recordings, received) = mpsc::channel(self.shared.settings.max_concurrent.get() as usize * 2);
+        let _ = self.shared.runtime.set(Handle::current());
+        // No bound of its own: there are never more than claims bring.
+        let (recordings, received) = mpsc::unbounded_channel();
         self.shared.claiming.send_replace(true);
+        loops.push(tokio::spawn(ahead::give_back_repeatedly(self.shared.clone(), recordings.clone())));
         loops.push(tokio::spawn(claim::claim_repeatedly(self.shared.clone(), recordings)));
         loops.push(tokio::spawn(heartbeat::beat_repeatedly(self.shared.clone())));
         loops.push(tokio::spawn(recorder::record_repeatedly(self.shared.clone(), received)));
@@ -217,6 +248,7 @@ impl Drop for Runner {
         self.advance(Phase::Over);
         let loops = std::mem::take(&mut *self.loops.lock().unwrap_or_else(PoisonError::into_inner));
         loops.iter().for_each(JoinHandle::abort);
+        self.shared.ahead.clear();
     }
 }
 
@@ -254,52 +286,81 @@ impl Shared {
         }
     }
 
-    fn active(&self) -> MutexGuard<'_, HashMap<Lease, Active>> {
+    /// Where the store's calls are made. Set before anything asks.
+    fn runtime(&self) -> &Handle {
+        self.runtime.get_or_init(Handle::current)
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<u64, Arc<Active>>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Enters an attempt, so that its lease is kept alive from now on.
-    fn enter(&self, job: &Claimed) -> Control {
-        let control = Control::default();
-        let entered = Active {
-            handler: job.handler.clone(),
-            attempt: job.attempt,
-            control: control.clone(),
-            cancelled: Arc::default(),
+    /// Enters attempts, so that their leases are kept alive from now on.
+    fn enter(self: &Arc<Self>, jobs: Vec<Claimed>) -> Vec<Entered> {
+        let since = Instant::now();
+        let first = self.entered.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+        let attempt = |(job, number)| {
+            let (control, cancelled) = (Control::default(), AtomicBool::new(false));
+            let active = Arc::new(Active { job, control, cancelled, since });
+            Entered { shared: self.clone(), number, active }
         };
+        let entered: Vec<Entered> = jobs.into_iter().zip(first..).map(attempt).collect();
         let mut active = self.active();
-        active.insert(job.lease.clone(), entered);
+        active.extend(entered.iter().map(|one| (one.number, one.active.clone())));
         self.active_count.send_replace(active.len());
         drop(active);
-        self.events.tell(EventKind::Claimed, &job.lease.job_id, &job.handler, job.attempt);
-        // After it is entered: a phase that begins now reaches it one way or the other.
-        obey(self.phase(), &control);
-        control
+        for Entered { active, .. } in &entered {
+            self.events.tell(
+                EventKind::Claimed,
+                &active.job.lease.job_id,
+                &active.job.handler,
+                active.job.attempt,
+            );
+            // After it is entered: a phase that begins now reaches it one way or the other.
+            obey(self.phase(), &active.control);
+        }
+        entered
     }
 
-    fn leave(&self, lease: &Lease) {
+    fn leave(&self, numbers: &[u64]) {
         let mut active = self.active();
-        active.remove(lease);
+        let before = active.len();
+        for number in numbers {
+            active.remove(number);
+        }
+        if active.len() == before {
+            return;
+        }
         self.active_count.send_replace(active.len());
         drop(active);
         // The place may be its handler's last, which no count of all attempts shows.
-        self.wake.notify_one();
+        if self.kept_back.load(Ordering::SeqCst) {
+            self.wake.notify_one();
+        }
     }
 
     /// How many more attempts of each handler may begin.
     fn places(&self) -> Vec<HandlerPlaces> {
-        let active = self.active();
-        let free = |handler: &Handler| {
-            let max = handler.settings.concurrency?;
-            let taken = active.values().filter(|one| one.handler == handler.name).count();
-            Some(max.get().saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX)))
+        let handlers = self.catalog.handlers();
+        let is_bounded = |handler: &Arc<Handler>| {
+            handler.settings.concurrency.is_some() || handler.settings.fleet_concurrency.is_some()
         };
-        let places = |handler: Arc<Handler>| HandlerPlaces {
-            places: free(&handler),
-            handler: handler.name.clone(),
-            fleet_max: handler.settings.fleet_concurrency.map(NonZeroU32::get),
+        let bounded = handlers.iter().any(is_bounded);
+        self.kept_back.store(bounded, Ordering::SeqCst);
+        let mut taken = HashMap::<String, u32>::new();
+        if bounded {
+            let active = self.active();
+            active.values().for_each(|one| *taken.entry(one.job.handler.clone()).or_default() += 1);
+        }
+        let places = |handler: Arc<Handler>| {
+            let taken = taken.get(&handler.name).copied().unwrap_or(0);
+            HandlerPlaces {
+                places: handler.settings.concurrency.map(|max| max.get().saturating_sub(taken)),
+                handler: handler.name.clone(),
+                fleet_max: handler.settings.fleet_concurrency.map(NonZeroU32::get),
+            }
         };
-        self.catalog.handlers().into_iter().map(places).collect()
+        handlers.into_iter().map(places).collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod inspection;
 mod limits;
 mod shape;
 mod stdio;
+mod swap;
 mod ticker;
 mod trap;
 
@@ -29,6 +30,7 @@ pub use control::{Control, Directive, Interruption};
 pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPattern, Scheme};
 pub use inspection::{CustomBytes, Format, Inspection, Names, Producer, Size, Sizes, inspect};
 pub use limits::Limits;
+pub use swap::is_swap_possible;
 
 use crate::job::{ErrorCode, JobError, JsonText, Outcome, Report, Usage};
 use attempt::AttemptState;
@@ -36,10 +38,17 @@ use capability::Network;
 use compile::Compiler;
 use description::Callee;
 use engine::Engines;
+use std::any::Any;
+use std::future::poll_fn;
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use ticker::Busy;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use wasmtime::component::Linker;
 
 /// The guests' side of the contract, from `wit/`.
@@ -93,7 +102,8 @@ pub struct SandboxError(String);
 pub struct Prepared {
     metered: bool,
     surface: Surface,
-    pre: bindings::JobHandlerPre<AttemptState>,
+    /// In one count of who uses it, which all threads share.
+    pre: Arc<bindings::JobHandlerPre<AttemptState>>,
 }
 
 impl Prepared {
@@ -113,6 +123,7 @@ impl std::fmt::Debug for Prepared {
 pub struct Sandbox {
     engines: Engines,
     compiler: Compiler,
+    attempts_max: usize,
     places: Arc<Semaphore>,
     memory_bytes_ceiling: usize,
     network: Arc<Network>,
@@ -144,11 +155,17 @@ impl Sandbox {
         Ok(Sandbox {
             engines,
             compiler,
+            attempts_max: config.attempts_max.get() as usize,
             places: Arc::new(Semaphore::new(config.attempts_max.get() as usize)),
             memory_bytes_ceiling: config.memory_bytes_ceiling,
             network: Arc::new(network),
             guests: Some(guests),
         })
+    }
+
+    /// How many attempts are under way.
+    pub fn attempts(&self) -> usize {
+        self.attempts_max.saturating_sub(self.places.available_permits())
     }
 
     /// Whether instances come from a pool; else each is allocated on demand, which is slower.
@@ -172,7 +189,7 @@ impl Sandbox {
             .and_then(|()| linker.instantiate_pre(&component))
             .and_then(bindings::JobHandlerPre::new);
         let pre = linked.map_err(|error| LoadError::Link(trap::without_backtrace(&error)))?;
-        Ok(Prepared { metered: limits.fuel.is_some(), surface, pre })
+        Ok(Prepared { metered: limits.fuel.is_some(), surface, pre: Arc::new(pre) })
     }
 
     /// Runs one attempt to its end, whatever that is. Never fails: what goes wrong is the outcome.
@@ -181,6 +198,24 @@ impl Sandbox {
     /// stopped too.
     pub async fn run(&self, prepared: &Prepared, context: AttemptContext) -> Report {
         self.call(Callee::Run(prepared.pre.clone()), prepared.metered, context).await
+    }
+
+    /// As [`run`](Sandbox::run), for those whom [`spawn`](Sandbox::spawn) has put where guests run: saves the way
+    /// there and back, which takes longer than a short attempt.
+    pub async fn run_here(&self, prepared: &Prepared, context: AttemptContext) -> Report {
+        match self.admit(Callee::Run(prepared.pre.clone()), prepared.metered, context).await {
+            Some(attempt) => attempt.run().await,
+            None => released(),
+        }
+    }
+
+    /// Puts work beside the guests, on their threads. It must give way as they do: nothing else runs there meanwhile.
+    /// `None` while the sandbox goes away.
+    pub fn spawn<F>(&self, work: F) -> Option<JoinHandle<F::Output>>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.guests.as_ref().map(|guests| guests.spawn(work))
     }
 
     /// What a component says of itself: an object. `None` when it does not export
@@ -196,45 +231,73 @@ impl Sandbox {
         description::answer(report.outcome).map(Some)
     }
 
-    async fn call(&self, callee: Callee, metered: bool, mut context: AttemptContext) -> Report {
+    async fn call(&self, callee: Callee, metered: bool, context: AttemptContext) -> Report {
+        let attempt = self.admit(callee, metered, context).await;
+        let Some(guest) = attempt.and_then(|attempt| self.spawn(attempt.run())) else { return released() };
+        AbortOnDrop(guest).join().await
+    }
+
+    /// Waits for a place. `None` while the sandbox goes away.
+    async fn admit(
+        &self,
+        callee: Callee,
+        metered: bool,
+        mut context: AttemptContext,
+    ) -> Option<AdmittedAttempt> {
         context.limits.memory_bytes_max = context.limits.memory_bytes_max.min(self.memory_bytes_ceiling);
-        let (Ok(place), Some(guests)) = (self.places.clone().acquire_owned().await, &self.guests) else {
-            return Report { outcome: Outcome::Released, usage: Usage::default() };
-        };
-        let Limits { wall_max, heartbeat_timeout, .. } = context.limits;
-        let control = context.control.clone();
-        let busy = self.engines.ticker.busy();
-        let (stop, stopped) = oneshot::channel();
-        let network = self.network.clone();
-        let mut guest = AbortOnDrop(guests.spawn(async move {
-            let report = attempt::run(callee, metered, context, network, stopped).await;
-            drop((busy, place));
-            report
-        }));
-        control.beat();
-        let interruption = tokio::select! {
-            biased;
-            ended = &mut guest.0 => return report(ended),
-            interruption = control.interrupted() => interruption,
-            () = tokio::time::sleep(wall_max) => Interruption::Timeout,
-            () = control.silent(heartbeat_timeout) => Interruption::Silent,
-        };
-        // The guest may have ended this very moment; then its own outcome stands.
-        let _ = stop.send(interruption);
-        report((&mut guest.0).await)
+        let place = self.places.clone().acquire_owned().await.ok()?;
+        let (busy, network) = (self.engines.ticker.busy(), self.network.clone());
+        Some(AdmittedAttempt { callee, metered, context, network, held: (busy, place) })
     }
 }
 
-fn report(ended: Result<Report, tokio::task::JoinError>) -> Report {
-    ended.unwrap_or_else(|error| {
-        let message = format!("the sandbox itself failed, which is a bug: {error}");
-        let error = JobError::host(ErrorCode::Trap, message);
-        Report { outcome: Outcome::Retryable { error, after: None }, usage: Usage::default() }
-    })
+/// An attempt that has its place.
+struct AdmittedAttempt {
+    callee: Callee,
+    metered: bool,
+    context: AttemptContext,
+    network: Arc<Network>,
+    held: (Busy, OwnedSemaphorePermit),
+}
+
+impl AdmittedAttempt {
+    /// On the guests' threads. A panic there is the sandbox's own, and costs this attempt alone.
+    async fn run(self) -> Report {
+        let AdmittedAttempt { callee, metered, context, network, held } = self;
+        let mut attempt = pin!(attempt::run(callee, metered, context, network));
+        let ended = poll_fn(|turn| {
+            let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(turn)));
+            polled.map_or_else(|panic| Poll::Ready(Err(panic)), |polled| polled.map(Ok))
+        });
+        let report = ended.await.unwrap_or_else(|panic| failed(panic_text(&*panic)));
+        drop(held);
+        report
+    }
+}
+
+fn released() -> Report {
+    Report { outcome: Outcome::Released, usage: Usage::default() }
+}
+
+fn failed(why: &str) -> Report {
+    let message = format!("the sandbox itself failed, which is a bug: {why}");
+    let error = JobError::host(ErrorCode::Trap, message);
+    Report { outcome: Outcome::Retryable { error, after: None }, usage: Usage::default() }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
 }
 
 /// A guest must not outlive the attempt that waits for it.
-struct AbortOnDrop(tokio::task::JoinHandle<Report>);
+struct AbortOnDrop(JoinHandle<Report>);
+
+impl AbortOnDrop {
+    async fn join(mut self) -> Report {
+        (&mut self.0).await.unwrap_or_else(|error| failed(&error.to_string()))
+    }
+}
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

@@ -74,7 +74,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// The job with this id.
     async fn get(&self, id: &str) -> Result<Option<Job>, StoreError>;
 
-    /// Jobs that match, newest first.
+    /// Jobs that match, those first that changed last: were created, given back, claimed or ended.
     async fn list(&self, filter: &ListFilter) -> Result<Vec<Job>, StoreError>;
 
     /// Running jobs whose heartbeat is older than this, stalest first; see [`LeaseStore::reap`].

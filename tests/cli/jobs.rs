@@ -59,7 +59,7 @@ fn lists_filter_by_status_and_handler() {
         let list = folder.json(&[&["jobs", "list"], arguments].concat());
         list.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids(&[]), [b.clone(), a.clone()], "newest first");
+    assert_eq!(ids(&[]), [a.clone(), b.clone()], "what changed last first");
     assert_eq!(ids(&["--status", "cancelled"]), [a]);
     assert_eq!(ids(&["--handler", "b"]), [b]);
     assert_eq!(ids(&["--limit", "1"]).len(), 1);

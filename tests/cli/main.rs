@@ -1,6 +1,7 @@
 //! The program as people meet it: what it prints, what it refuses, and how it ends.
 
 mod bad_input;
+mod bench;
 mod compiling;
 mod databases;
 mod handlers;

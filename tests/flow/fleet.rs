@@ -18,13 +18,15 @@ macro_rules! on_both_stores {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $case() {
                 super::$case(flowmonkey_tests::database::Fixture::sqlite().await).await;
-            })*
+            }
+            )*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $case() {
                 super::$case(flowmonkey_tests::database::Fixture::postgres().await).await;
-            })*
+            }
+            )*
         }
     };
 }
@@ -37,9 +39,18 @@ pub(crate) fn catalog(attempts_max: u32) -> Arc<Catalog> {
     with_settings(attempts_max, HandlerSettings { limits, retry, ..HandlerSettings::default() })
 }
 
+/// The examples, one after the other where there is one thread.
+pub(crate) fn with_threads(threads: u32) -> Arc<Catalog> {
+    loaded(threads, threads, HandlerSettings::default())
+}
+
 pub(crate) fn with_settings(attempts_max: u32, settings: HandlerSettings) -> Arc<Catalog> {
+    loaded(attempts_max, 2, settings)
+}
+
+fn loaded(attempts_max: u32, threads: u32, settings: HandlerSettings) -> Arc<Catalog> {
     let attempts_max = NonZeroU32::new(attempts_max).unwrap();
-    let threads = NonZeroU32::new(2).unwrap();
+    let threads = NonZeroU32::new(threads).unwrap();
     let config = SandboxConfig { attempts_max, threads, ..SandboxConfig::new(Compilation::InProcess) };
     let catalog = Catalog::new(Arc::new(Sandbox::new(&config).unwrap()));
     for name in ["email-send", "report-generate", "flaky", "spin", "probe"] {

@@ -1,6 +1,7 @@
 //! The library end to end: a real store, the real sandbox, real components.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod ahead;
 mod cancel;
 mod drain;
 mod effects;

@@ -53,7 +53,7 @@ pub(crate) fn retry_at_once(code: &str) -> Transition {
 }
 
 pub(crate) fn recording(lease: &Lease, transition: Transition) -> Recording {
-    Recording { lease: lease.clone(), transition, usage: USAGE, progress: None, ran: None }
+    Recording { lease: lease.clone(), transition, usage: USAGE, progress: None, ran: None, keep: true }
 }
 
 pub(crate) async fn pending(f: &Fixture) -> Job {

@@ -6,7 +6,7 @@ use flowmonkey_jobs::store::ListFilter;
 use flowmonkey_tests::database::Fixture;
 
 on_both_stores! {
-    newest_jobs_come_first,
+    the_last_that_changed_come_first,
     jobs_are_listed_by_status_and_handler,
     a_list_has_a_limit,
     a_listed_job_is_whole,
@@ -19,15 +19,15 @@ async fn listed(f: &Fixture, filter: ListFilter) -> Vec<String> {
     f.store.list(&filter).await.unwrap().into_iter().map(|job| job.id).collect()
 }
 
-async fn newest_jobs_come_first(f: Fixture) {
+async fn the_last_that_changed_come_first(f: Fixture) {
     assert_eq!(listed(&f, ListFilter::default()).await, [""; 0]);
     let mut ids = Vec::new();
-    for created_at in [30, 10, 20, 20] {
+    for updated_at in [30, 10, 20, 20] {
         let job = pending(&f).await;
-        f.set(&job.id, &format!("created_at = {created_at}")).await;
+        f.set(&job.id, &format!("updated_at = {updated_at}")).await;
         ids.push(job.id);
     }
-    // Of two that are equally old, the one with the higher id: their order never changes.
+    // Of two that changed together, the one with the higher id: their order never changes.
     let (high, low) = if ids[2] > ids[3] { (2, 3) } else { (3, 2) };
     let expected = [&ids[0], &ids[high], &ids[low], &ids[1]].map(String::clone);
     assert_eq!(listed(&f, ListFilter::default()).await, expected);

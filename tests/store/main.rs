@@ -72,6 +72,7 @@ mod fence;
 mod fleet;
 mod flowmonkey;
 mod flowmonkey_client;
+mod forget;
 mod handler_removal;
 mod handler_rivals;
 mod handler_turns;

@@ -1,6 +1,6 @@
 //! How Postgres finds what a claim asks for.
 
-use flowmonkey_jobs::store::postgres::STATEMENTS;
+use flowmonkey_jobs::store::postgres::{SESSION, STATEMENTS};
 use flowmonkey_tests::database::Fixture;
 use sqlx::AssertSqlSafe;
 
@@ -12,12 +12,13 @@ const JOBS: &str = "
     from generate_series(1, 50000) as n;
     analyze fm_jobs";
 
-/// A prepared statement might get a generic plan from its sixth use on; ours shall not.
+/// A prepared statement might get another plan from its sixth use on; ours shall not.
 const USES: usize = 8;
 
 async fn plans(f: &Fixture, file: &str, parameters: &str, arguments: &str) -> Vec<String> {
     let (_, text) = STATEMENTS.iter().find(|(name, _)| *name == file).unwrap();
     let mut connection = f.pg().acquire().await.unwrap();
+    sqlx::raw_sql(SESSION).execute(&mut *connection).await.unwrap();
     let prepare = AssertSqlSafe(format!("prepare statement {parameters} as {text}"));
     sqlx::raw_sql(prepare).execute(&mut *connection).await.unwrap();
     let mut plans = Vec::new();
@@ -33,7 +34,9 @@ async fn plans(f: &Fixture, file: &str, parameters: &str, arguments: &str) -> Ve
 #[tokio::test(flavor = "multi_thread")]
 async fn the_busy_statements_read_an_index() {
     let f = Fixture::postgres().await;
-    f.execute(JOBS).await;
+    let recordings =
+        "('{1,2}', '{a,b}', '{completed,failed}', '{1,null}', '{null,1}', '{null,null}', '{null,null}',
+        '{0,0}', '{null,null}', '{null,null}', '{x,y}', 32)";
     let table = [
         (
             "claim.sql",
@@ -49,8 +52,20 @@ async fn the_busy_statements_read_an_index() {
         ("count_pending.sql", "(text, bigint)", "('handler-1', 10)", "fm_jobs_due"),
         ("look_up_idempotency.sql", "(text, text, text)", "('1', 'a', 'k')", "fm_idempotency_pkey"),
         ("heartbeat.sql", "(text[], text[])", "('{1,2,3}', '{a,b,c}')", "fm_jobs_pkey"),
+        (
+            "record.sql",
+            "(text[], text[], text[], text[], text[], bigint[], bigint[], int[], text[], text[], text[], int)",
+            recordings,
+            "fm_jobs_pkey",
+        ),
+        ("forget.sql", "(text[], text[])", "('{1,2,3}', '{a,b,c}')", "fm_jobs_pkey"),
+        ("list.sql", "(text, text, bigint)", "(null, null, 100)", "fm_jobs_pending"),
     ];
-    for (file, parameters, arguments, index) in table {
+    // In an empty table of which nothing is known, and in a full one: a plan is kept as the table grows.
+    for (round, (file, parameters, arguments, index)) in table.into_iter().chain(table).enumerate() {
+        if round == table.len() {
+            f.execute(JOBS).await;
+        }
         let uses = plans(&f, file, parameters, arguments).await;
         for (at, plan) in uses.iter().enumerate() {
             assert!(!plan.contains("Seq Scan on fm_jobs"), "{file}, use {at}:\n{plan}");

@@ -4,7 +4,7 @@ use crate::{Result, shell};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const EXAMPLES: [&str; 4] = ["email-send", "flaky", "report-generate", "spin"];
+const EXAMPLES: [&str; 5] = ["email-send", "empty", "flaky", "report-generate", "spin"];
 
 /// Builds the examples and returns the folder that holds them as `NAME.wasm`.
 pub(crate) fn build() -> Result<PathBuf> {

@@ -71,11 +71,6 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Where its programs are.
-    pub(crate) fn programs(&self) -> &Path {
-        &self.programs
-    }
-
     fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         let port = self.port.to_string();

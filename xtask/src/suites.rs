@@ -1,7 +1,7 @@
-//! `cargo xtask test` and `bench`: everything the suites and benchmarks need, then them.
+//! `cargo xtask test` and `fuzz`: everything the suites need, then them.
 
 use crate::postgres::{Durable, Postgres};
-use crate::{Result, bindings, cells, guests, languages, registry, shell, toolchains};
+use crate::{Result, bindings, cells, guests, languages, registry, shell, toolchains, valgrind};
 
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     let handlers = guests::build_for_tests()?;
@@ -27,6 +27,9 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
         Ok(program) => drop(test.env("FLOWMONKEY_REGISTRY", program)),
         Err(why) => left_out.push((registry::TESTS.into(), why)),
     }
+    if let Err(why) = valgrind::provide() {
+        left_out.push((valgrind::TESTS.into(), why));
+    }
     if !left_out.is_empty() && !arguments.iter().any(|argument| argument == "--") {
         test.arg("--");
     }
@@ -43,20 +46,6 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
         eprintln!("xtask: skipped the tests `{tests}`: {why}");
     }
     Ok(())
-}
-
-/// Runs one benchmark, on a Postgres cluster that keeps what it commits, as production's does.
-pub(crate) fn bench(name: &str, arguments: &[String]) -> Result<()> {
-    let handlers = guests::build_for_tests()?;
-    let postgres = Postgres::start(Durable::Yes)?;
-    let mut bench = shell::cargo();
-    bench
-        .args(["bench", "--locked", "--workspace", "--bench", name, "--"])
-        .args(arguments.iter().filter(|argument| *argument != "--"))
-        .env("FLOWMONKEY_GUESTS", handlers)
-        .env("FLOWMONKEY_PGBENCH", postgres.programs().join("pgbench"))
-        .env("DATABASE_URL", postgres.url());
-    shell::run(&mut bench)
 }
 
 /// Fuzzes each target in turn, from its seeds, for so many seconds. What it finds lies in

@@ -7,7 +7,7 @@ use flowmonkey_jobs::store::{Changed, ListFilter, RetryFilter, SharedStore, Stor
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum JobsCommand {
-    /// List jobs, newest first
+    /// List jobs, those first that changed last
     List(ListArgs),
     /// Show everything about one job: its life, its payloads, its errors
     Show {
@@ -95,7 +95,7 @@ async fn list(args: ListArgs, store: &SharedStore, json: bool) -> anyhow::Result
     } else {
         println!("{}", table::jobs(&jobs, clock::unix_millis() as i64));
         if jobs.len() == args.limit as usize {
-            println!("… the newest {}; --limit shows more", jobs.len());
+            println!("… the last {} that changed; --limit shows more", jobs.len());
         }
     }
     Ok(Exit::Done)

@@ -1,3 +1,4 @@
+use crate::bench::Figure;
 use bytesize::ByteSize;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
@@ -49,6 +50,25 @@ pub(super) fn jobs(jobs: &[Job], now_ms: i64) -> String {
         ]);
     }
     align_right(&mut table, 3..8);
+    trimmed(&table)
+}
+
+/// What was measured, one a line.
+pub(super) fn figures(figures: &[Figure]) -> String {
+    let mut table = plain();
+    table.set_header(["MEASURE", "WHAT", "", "", "GOAL", ""]);
+    for figure in figures {
+        let held = figure.holds().map_or("", |holds| if holds { "held" } else { "missed" });
+        table.add_row([
+            figure.measure.to_owned(),
+            figure.name.clone(),
+            figure.shown(),
+            figure.unit.to_owned(),
+            figure.goal.map(super::bench::goal).unwrap_or_default(),
+            held.to_owned(),
+        ]);
+    }
+    align_right(&mut table, 2..3);
     trimmed(&table)
 }
 

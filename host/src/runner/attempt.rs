@@ -1,63 +1,55 @@
 use super::leased::LeasedHost;
-use super::recorder::Finished;
-use super::{Phase, Shared};
+use super::recorder::{Finished, Recordings};
+use super::{Active, Entered, Phase, Shared, ahead};
 use crate::catalog::{Handler, HandlerSettings, VersionFault};
 use crate::job::{
     Attempt, ErrorCode, JobError, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition,
 };
-use crate::sandbox::{AttemptContext, Control, JobFacts, Limits};
+use crate::sandbox::{AttemptContext, JobFacts, Limits};
 use crate::store::{Claimed, Recording};
 use crate::telemetry::{AttemptEnd, AttemptName, EventKind};
 use crate::{clock, telemetry};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
 
 /// Another runner may have the version that this one has not.
 const ELSEWHERE_PAUSE: Duration = Duration::from_secs(5);
 
-/// One attempt, from the claim to the record. The lease is kept alive until the record stands.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    job: Claimed,
-    control: Control,
-    recordings: mpsc::Sender<Finished>,
-) {
-    let finished = Entered { shared: &shared, job: &job };
-    let host = Arc::new(LeasedHost::new(&shared, &job, control.clone()));
+/// One attempt, from its place to the recorder. Runs where guests run.
+pub(super) async fn run(shared: &Arc<Shared>, entered: Entered, recordings: &Recordings) {
+    let job = &entered.active.job;
+    let host = Arc::new(LeasedHost::new(shared.clone(), entered.active.clone()));
     let resolved = tokio::select! {
-        resolved = resolve(&shared, &job) => resolved,
+        biased;
+        resolved = resolve(shared, job) => resolved,
         // Nobody waits for a version that is still being loaded.
         () = shared.reached(Phase::Releasing) => Err(Missing::Handler),
     };
     let (handler, report) = match resolved {
-        Ok(handler) if shared.phase() == Phase::Running => {
-            let report = begin(&shared, &job, &handler, host.clone(), control).await;
+        Ok(handler) if shared.phase() == Phase::Running && !ahead::is_off(&entered.active) => {
+            let report = begin(shared, &entered.active, &handler, host.clone()).await;
             (Some(handler), report)
         }
         Err(Missing::Version(fault)) => {
             let error = JobError::host(ErrorCode::HandlerLoadFailed, fault.to_string());
             (None, unbegun(Outcome::Postponed { error, after: fault.after }))
         }
-        // The runner stops, or the handler went away after the claim: not the job's fault.
+        // The runner stops, the job was called off, or the handler went away after the claim: not the job's fault.
         _ => (None, unbegun(Outcome::Released)),
     };
     let settings = handler.as_ref().map(|handler| &handler.settings);
+    let transition = judge(job, report.outcome, settings, &report.usage);
+    let keep = !(shared.settings.forget_completed && matches!(transition, Transition::Complete(_)));
     let recording = Recording {
         lease: job.lease.clone(),
-        transition: judge(&job, report.outcome, settings, &report.usage),
+        transition,
         usage: report.usage,
         progress: host.unwritten_progress(),
         ran: handler.as_ref().map(|handler| handler.ran()),
+        keep,
     };
-    let (done, recorded) = oneshot::channel();
-    let sent = recordings
-        .send(Finished { recording, handler: job.handler.clone(), attempt: job.attempt, done })
-        .await;
-    if sent.is_ok() {
-        let _ = recorded.await;
-    }
-    drop(finished);
+    // Nobody records any more when the runner is over; then the reaper takes the job.
+    let _ = recordings.send(Finished { recording, entered });
 }
 
 fn unbegun(outcome: Outcome) -> Report {
@@ -65,13 +57,8 @@ fn unbegun(outcome: Outcome) -> Report {
 }
 
 /// Runs the guest.
-async fn begin(
-    shared: &Shared,
-    job: &Claimed,
-    handler: &Handler,
-    host: Arc<LeasedHost>,
-    control: Control,
-) -> Report {
+async fn begin(shared: &Shared, active: &Active, handler: &Handler, host: Arc<LeasedHost>) -> Report {
+    let Active { job, control, .. } = active;
     if let Some(error) = handler.input_error(&job.input).await {
         return unbegun(Outcome::Fatal(error));
     }
@@ -87,10 +74,10 @@ async fn begin(
         grants: settings.grants.clone(),
         config: settings.config.clone(),
         host,
-        control,
+        control: control.clone(),
         playback: None,
     };
-    let report = shared.catalog.sandbox().run(&handler.prepared, context).await;
+    let report = shared.catalog.sandbox().run_here(&handler.prepared, context).await;
     handler.judged(report).await
 }
 
@@ -107,8 +94,11 @@ async fn resolve(shared: &Shared, job: &Claimed) -> Result<Arc<Handler>, Missing
     let Some(version) = &job.pinned_version else {
         return shared.catalog.resolve_for(&job.handler, &job.lease.job_id).ok_or(Missing::Handler);
     };
-    if let Some(stored) = &shared.stored {
-        return stored.pinned(&job.handler, version).await.map_err(Missing::Version);
+    if let Some(stored) = shared.stored.clone() {
+        let (handler, version) = (job.handler.clone(), version.clone());
+        // It may read the database.
+        let found = shared.runtime().spawn(async move { stored.pinned(&handler, &version).await }).await;
+        return found.map_or(Err(Missing::Handler), |found| found.map_err(Missing::Version));
     }
     let why = "this runner has another version, and takes none from the database";
     shared.catalog.version(&job.handler, version).ok_or_else(|| {
@@ -135,18 +125,6 @@ fn judge(job: &Claimed, outcome: Outcome, settings: Option<&HandlerSettings>, us
 
 fn name(job: &Claimed) -> AttemptName<'_> {
     AttemptName { job_id: &job.lease.job_id, handler: &job.handler, attempt: job.attempt }
-}
-
-/// Leaves the set of active attempts however the attempt ends, a panic of ours included.
-struct Entered<'a> {
-    shared: &'a Shared,
-    job: &'a Claimed,
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        self.shared.leave(&self.job.lease);
-    }
 }
 
 fn facts(job: &Claimed, wall_max: Duration) -> JobFacts {

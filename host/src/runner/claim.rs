@@ -1,10 +1,9 @@
-use super::recorder::Finished;
-use super::{Outage, Phase, Shared, attempt};
-use crate::store::{Claim, ClaimRequest, Claimed, StoreError};
+use super::recorder::Recordings;
+use super::{Outage, Phase, Shared, ahead};
+use crate::store::{Claim, ClaimRequest, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
 /// The first pause before the next claim when others held all that was due; it doubles up to the poll
@@ -12,22 +11,23 @@ const BACKOFF_MAX: Duration = Duration::from_secs(15);
 const RIVAL_PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// Claims until the runner stops. No error ends it: a database that is away is asked again.
-pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Sender<Finished>) {
+pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: Recordings) {
     let outage = Outage::of("claim");
     let mut failures = 0;
     let mut rival_pause = RIVAL_PAUSE_MIN;
+    let mut is_more = false;
     while shared.phase() == Phase::Running {
-        let free = free_places(&shared).await;
-        if free == 0 {
+        let limit = room(&shared, is_more).await;
+        if limit == 0 {
             continue;
         }
-        let limit = free.min(shared.settings.batch_size.get());
         let cancels = shared.cancels.load(Ordering::SeqCst);
         let claimed = claim(&shared, limit).await;
         outage.note(&shared, &claimed);
         match claimed {
             Ok(Claim { jobs, more }) => {
                 failures = 0;
+                is_more = more;
                 // Others may hold all that is due, for as long as their claims take.
                 let pause = match (more, jobs.is_empty()) {
                     (true, false) => Duration::ZERO,
@@ -37,7 +37,8 @@ pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Send
                 let is_rivalled = more && jobs.is_empty();
                 let longer = (rival_pause * 2).min(shared.settings.poll_interval);
                 rival_pause = if is_rivalled { longer } else { RIVAL_PAUSE_MIN };
-                begin(&shared, jobs, &recordings);
+                // Entered here and not where they run: a stop that comes between must see them.
+                ahead::begin(&shared, shared.enter(jobs), &recordings);
                 if shared.cancels.load(Ordering::SeqCst) != cancels {
                     shared.look.notify_one();
                 }
@@ -59,18 +60,24 @@ pub(super) async fn claim_repeatedly(shared: Arc<Shared>, recordings: mpsc::Send
             }
         }
     }
+    ahead::give_back(&shared, Duration::ZERO, &recordings);
     shared.claiming.send_replace(false);
 }
 
-/// Waits for a place. Zero means that the runner stops.
-async fn free_places(shared: &Shared) -> u32 {
-    let max = shared.settings.max_concurrent.get();
-    let mut active = shared.active_count.subscribe();
-    let count = tokio::select! {
-        count = active.wait_for(|count| *count < max as usize) => count.map_or(max, |count| *count as u32),
-        () = shared.reached(Phase::Draining) => max,
-    };
-    max.saturating_sub(count)
+/// Waits until a claim may bring something, and says how much. Zero means that the runner stops.
+async fn room(shared: &Shared, is_more: bool) -> u32 {
+    let settings = &shared.settings;
+    let (places, ahead) = (settings.max_concurrent.get(), settings.prefetch);
+    loop {
+        let room = shared.ahead.room(places, ahead, is_more);
+        if room > 0 {
+            return room.min(settings.batch_size.get().max(ahead));
+        }
+        tokio::select! {
+            () = shared.ahead.room_changed() => {}
+            () = shared.reached(Phase::Draining) => return 0,
+        }
+    }
 }
 
 async fn claim(shared: &Shared, limit: u32) -> Result<Claim, StoreError> {
@@ -81,14 +88,6 @@ async fn claim(shared: &Shared, limit: u32) -> Result<Claim, StoreError> {
         heartbeat_interval: shared.settings.heartbeat_interval,
     };
     shared.store.claim(&request).await
-}
-
-fn begin(shared: &Arc<Shared>, jobs: Vec<Claimed>, recordings: &mpsc::Sender<Finished>) {
-    for job in jobs {
-        // Entered here and not in the spawned future: a stop that comes between must see it.
-        let control = shared.enter(&job);
-        tokio::spawn(attempt::run(shared.clone(), job, control, recordings.clone()));
-    }
 }
 
 /// Doubles from the poll interval up to a bound. A long poll interval relies on notices, which do not come

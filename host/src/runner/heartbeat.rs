@@ -43,9 +43,14 @@ async fn over_for(shared: &Shared, time: Duration) {
 }
 
 async fn beat(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let attempts = attempts(shared);
-    let states = shared.store.heartbeat(&leases(&attempts)).await?;
-    heed(shared, attempts, &states, true);
+    // A claim is a sign of life as well: what is young has one, and the next beat is in time.
+    let young = shared.settings.heartbeat_interval / 2;
+    let attempts: Attempts =
+        attempts(shared).into_iter().filter(|active| active.since.elapsed() >= young).collect();
+    if !attempts.is_empty() {
+        let states = shared.store.heartbeat(&leases(&attempts)).await?;
+        heed(shared, &attempts, &states, true);
+    }
     announce(shared).await
 }
 
@@ -66,30 +71,31 @@ async fn look(shared: &Arc<Shared>) -> Result<(), StoreError> {
         return Ok(());
     }
     let states = shared.store.lease_states(&leases(&attempts)).await?;
-    heed(shared, attempts, &states, false);
+    heed(shared, &attempts, &states, false);
     Ok(())
 }
 
-type Attempts = Vec<(Lease, Active)>;
+type Attempts = Vec<Arc<Active>>;
 
 fn attempts(shared: &Shared) -> Attempts {
-    shared.active().iter().map(|(lease, active)| (lease.clone(), active.clone())).collect()
+    shared.active().values().cloned().collect()
 }
 
 fn leases(attempts: &Attempts) -> Vec<Lease> {
-    attempts.iter().map(|(lease, _)| lease.clone()).collect()
+    attempts.iter().map(|active| active.job.lease.clone()).collect()
 }
 
-fn heed(shared: &Shared, attempts: Attempts, states: &[LeaseState], is_beat: bool) {
-    for ((lease, active), state) in attempts.into_iter().zip(states) {
-        let tell = |kind| shared.events.tell(kind, &lease.job_id, &active.handler, active.attempt);
+fn heed(shared: &Shared, attempts: &Attempts, states: &[LeaseState], is_beat: bool) {
+    for (active, state) in attempts.iter().zip(states) {
+        let job = &active.job;
+        let tell = |kind| shared.events.tell(kind, &job.lease.job_id, &job.handler, job.attempt);
         match state {
             LeaseState::Held if is_beat => tell(EventKind::Heartbeat),
             LeaseState::Held => {}
             LeaseState::Cancelled => {
                 if !active.cancelled.swap(true, Ordering::Relaxed) {
                     tell(EventKind::Cancelled);
-                    cancel(active.control, shared.settings.cancel_grace);
+                    cancel(active.control.clone(), shared.settings.cancel_grace);
                 }
             }
             LeaseState::Lost => {

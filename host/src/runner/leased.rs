@@ -1,15 +1,13 @@
 mod fault;
 
-use super::Shared;
-use crate::catalog::Catalog;
+use super::{Active, Shared};
 use crate::job::{JsonText, Keep, Lease, NewJob, Progress};
-use crate::sandbox::{AttemptHost, Control, Directive, HostFault, LogLevel};
-use crate::store::{Claimed, SharedStore, StoreError};
-use crate::telemetry::{self, AttemptName, EventKind, Events};
+use crate::sandbox::{AttemptHost, Directive, HostFault, LogLevel};
+use crate::store::{SharedStore, StoreError};
+use crate::telemetry::{self, AttemptName, EventKind};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// Progress is written at most this often; the last report is written in any case.
@@ -20,14 +18,8 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(250);
 /// Guests run on a runtime of their own, and the store's connections belong to the host's: so each
 /// call is handed over to the host's runtime and awaited from there.
 pub(super) struct LeasedHost {
-    store: SharedStore,
-    catalog: Arc<Catalog>,
-    lease: Lease,
-    handler: String,
-    attempt: u32,
-    control: Control,
-    runtime: Handle,
-    events: Events,
+    shared: Arc<Shared>,
+    active: Arc<Active>,
     progress: Arc<Mutex<Reports>>,
 }
 
@@ -42,19 +34,8 @@ struct Reports {
 }
 
 impl LeasedHost {
-    /// Must be called on the host's runtime.
-    pub(super) fn new(shared: &Shared, job: &Claimed, control: Control) -> Self {
-        LeasedHost {
-            store: shared.store.clone(),
-            catalog: shared.catalog.clone(),
-            lease: job.lease.clone(),
-            handler: job.handler.clone(),
-            attempt: job.attempt,
-            control,
-            runtime: Handle::current(),
-            events: shared.events.clone(),
-            progress: Arc::default(),
-        }
+    pub(super) fn new(shared: Arc<Shared>, active: Arc<Active>) -> Self {
+        LeasedHost { shared, active, progress: Arc::default() }
     }
 
     /// The last report, unless it is written for certain; the record writes it then.
@@ -70,22 +51,23 @@ impl LeasedHost {
         T: Send + 'static,
         E: Into<HostFault> + Send + 'static,
     {
-        let call = AbortOnDrop(self.runtime.spawn(call(self.store.clone(), self.lease.clone())));
+        let call = call(self.shared.store.clone(), self.active.job.lease.clone());
+        let call = AbortOnDrop(self.shared.runtime().spawn(call));
         let result = call.join().await.map_err(HostFault::Other)?.map_err(Into::into);
         if matches!(result, Err(HostFault::LeaseLost)) {
-            self.control.tell(Directive::Cancel);
+            self.active.control.tell(Directive::Cancel);
         }
         result
     }
 
     /// Whether another handler can be called with this, as far as this runner has it.
     async fn check_input(&self, job: &NewJob) -> Result<(), HostFault> {
-        let Some(handler) = self.catalog.resolve(&job.handler) else { return Ok(()) };
+        let Some(handler) = self.shared.catalog.resolve(&job.handler) else { return Ok(()) };
         if !handler.schemas.has_input() {
             return Ok(());
         }
         let input = job.input.clone();
-        let checked = self.runtime.spawn_blocking(move || handler.schemas.input_error(&input)).await;
+        let checked = self.shared.runtime().spawn_blocking(move || handler.schemas.input_error(&input)).await;
         match checked.map_err(|error| HostFault::Other(error.to_string()))? {
             Some(error) => Err(HostFault::Invalid(error.message)),
             None => Ok(()),
@@ -93,7 +75,8 @@ impl LeasedHost {
     }
 
     fn tell(&self, kind: EventKind) {
-        self.events.tell(kind, &self.lease.job_id, &self.handler, self.attempt);
+        let job = &self.active.job;
+        self.shared.events.tell(kind, &job.lease.job_id, &job.handler, job.attempt);
     }
 }
 
@@ -171,9 +154,10 @@ impl AttemptHost for LeasedHost {
         }
         reports.writing = true;
         drop(reports);
-        let (store, lease, reports) = (self.store.clone(), self.lease.clone(), self.progress.clone());
-        let control = self.control.clone();
-        self.runtime.spawn(async move {
+        let (store, lease, reports) =
+            (self.shared.store.clone(), self.active.job.lease.clone(), self.progress.clone());
+        let control = self.active.control.clone();
+        self.shared.runtime().spawn(async move {
             if write_progress(&*store, &lease, &reports).await == Err(HostFault::LeaseLost) {
                 control.tell(Directive::Cancel);
             }
@@ -181,8 +165,8 @@ impl AttemptHost for LeasedHost {
     }
 
     fn log(&self, level: LogLevel, message: &str, fields: &[(String, String)]) {
-        let (handler, attempt) = (self.handler.as_str(), self.attempt);
-        let name = AttemptName { job_id: &self.lease.job_id, handler, attempt };
+        let job = &self.active.job;
+        let name = AttemptName { job_id: &job.lease.job_id, handler: &job.handler, attempt: job.attempt };
         telemetry::guest_line(name, level.as_str(), message, fields);
     }
 }

@@ -67,7 +67,7 @@ async fn heed_all(shared: &Shared, notices: &mut Notices) -> bool {
             }
             Notice::Cancelled { job_id } => {
                 shared.cancels.fetch_add(1, Ordering::SeqCst);
-                if shared.active().keys().any(|lease| lease.job_id == job_id) {
+                if shared.active().values().any(|active| active.job.lease.job_id == job_id) {
                     shared.look.notify_one();
                 }
             }

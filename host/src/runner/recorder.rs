@@ -1,36 +1,37 @@
-use super::{Outage, Phase, Shared};
+use super::{Entered, Outage, Phase, Shared};
 use crate::job::{ErrorCode, JobError, Transition};
 use crate::store::{Recorded, Recording, StoreError};
 use crate::telemetry::{self, AttemptName, EventKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// At most so many outcomes a statement.
-const GROUP_MAX: usize = 100;
+const GROUP_MAX: usize = 500;
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often a refusal is repeated that may be the database's and not the value's: for some twenty seconds.
 const ODD_MAX: u32 = 8;
 
-/// An attempt that has ended and is to be recorded.
+/// Where attempts that have ended are recorded.
+pub(super) type Recordings = UnboundedSender<Finished>;
+
+/// An attempt that has ended and is to be recorded. It is active until then.
 pub(super) struct Finished {
     pub(super) recording: Recording,
-    pub(super) handler: String,
-    pub(super) attempt: u32,
-    /// Told once the record stands, or never will.
-    pub(super) done: oneshot::Sender<()>,
+    pub(super) entered: Entered,
 }
 
 impl Finished {
     fn name(&self) -> AttemptName<'_> {
-        AttemptName { job_id: &self.recording.lease.job_id, handler: &self.handler, attempt: self.attempt }
+        let job = &self.entered.active.job;
+        AttemptName { job_id: &job.lease.job_id, handler: &job.handler, attempt: job.attempt }
     }
 }
 
 /// Writes outcomes in groups: while one write is under way, the next group forms. Ends when the claim
 /// loop and all attempts are gone, or when the runner is over.
-pub(super) async fn record_repeatedly(shared: Arc<Shared>, mut received: mpsc::Receiver<Finished>) {
+pub(super) async fn record_repeatedly(shared: Arc<Shared>, mut received: UnboundedReceiver<Finished>) {
     let outage = Outage::of("record");
     let mut group = Vec::with_capacity(GROUP_MAX);
     while received.recv_many(&mut group, GROUP_MAX).await > 0 {
@@ -39,9 +40,9 @@ pub(super) async fn record_repeatedly(shared: Arc<Shared>, mut received: mpsc::R
             () = record(&shared, &outage, &group) => {}
             () = shared.reached(Phase::Over) => return,
         }
-        for finished in group.drain(..) {
-            let _ = finished.done.send(());
-        }
+        let numbers: Vec<u64> = group.iter().map(|finished| finished.entered.number).collect();
+        shared.leave(&numbers);
+        group.clear();
     }
 }
 
@@ -127,5 +128,6 @@ fn count(shared: &Shared, finished: &Finished, transition: &Transition, answer: 
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::Relaxed);
     }
-    shared.events.tell(kind, &finished.recording.lease.job_id, &finished.handler, finished.attempt);
+    let AttemptName { job_id, handler, attempt } = finished.name();
+    shared.events.tell(kind, job_id, handler, attempt);
 }

@@ -13,10 +13,13 @@ pub struct RunnerSettings {
     pub runner_id: String,
     /// The pause before the next look when there was too little to do.
     pub poll_interval: Duration,
-    /// At most so many jobs a claim.
+    /// At most so many jobs a claim, where fewer are leased ahead.
     pub batch_size: NonZeroU32,
     /// At most so many attempts at once.
     pub max_concurrent: NonZeroU32,
+    /// At most so many jobs are leased ahead of a free place; 0 is none. The runner leases as many as begin some 20 ms
+    /// later, so none while attempts are long; one whose turn does not come within a second is given back.
+    pub prefetch: u32,
     /// The pause between two beats for all leases.
     pub heartbeat_interval: Duration,
     /// How long a stop waits for attempts to end by themselves.
@@ -29,6 +32,9 @@ pub struct RunnerSettings {
     /// Does without the database's notifications, which a transaction pooler does not pass on: jobs begin
     /// and cancels are heard of at the pace of the poll interval and the heartbeat.
     pub poll_only: bool,
+    /// A job's row goes with its success, in the same write: for those who keep completed jobs for no time. Jobs of
+    /// executions, and those that hold a unique key for a time, stay for the reaper to delete.
+    pub forget_completed: bool,
 }
 
 impl Default for RunnerSettings {
@@ -38,11 +44,13 @@ impl Default for RunnerSettings {
             poll_interval: Duration::from_secs(1),
             batch_size: NonZeroU32::MIN.saturating_add(9),
             max_concurrent: NonZeroU32::MIN.saturating_add(4),
+            prefetch: 500,
             heartbeat_interval: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             cancel_grace: Duration::from_secs(5),
             handlers_interval: Duration::from_secs(5),
             poll_only: false,
+            forget_completed: false,
         }
     }
 }
@@ -123,6 +131,18 @@ impl RunnerBuilder {
     /// See [`RunnerSettings::max_concurrent`].
     pub fn max_concurrent(mut self, attempts: NonZeroU32) -> Self {
         self.settings.max_concurrent = attempts;
+        self
+    }
+
+    /// See [`RunnerSettings::prefetch`].
+    pub fn prefetch(mut self, jobs: u32) -> Self {
+        self.settings.prefetch = jobs;
+        self
+    }
+
+    /// See [`RunnerSettings::forget_completed`].
+    pub fn forget_completed(mut self, forget: bool) -> Self {
+        self.settings.forget_completed = forget;
         self
     }
 

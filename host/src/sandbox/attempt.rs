@@ -11,7 +11,6 @@ use super::trap::{self, Phase};
 use crate::job::{ErrorCode, JobError, JsonError, JsonText, Outcome, Report, Usage, Wake};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -148,14 +147,13 @@ pub(super) async fn run(
     metered: bool,
     context: AttemptContext,
     network: Arc<Network>,
-    stop: oneshot::Receiver<Interruption>,
 ) -> Report {
     let started = Instant::now();
     let (state, input) = AttemptState::new(context, network);
     let mut store = Store::new(callee.engine(), state);
     let fuel = store.data().limits.fuel_or_endless();
     let called = match configure(&mut store, metered) {
-        Ok(()) => call(&mut store, &callee, &input, stop).await,
+        Ok(()) => call(&mut store, &callee, &input).await,
         Err(error) => Called::Trapped(Phase::Instantiate, error),
     };
     let usage = Usage {
@@ -199,13 +197,23 @@ enum Called {
 }
 
 /// An interruption drops the call, which unwinds the guest's stack: it need not cooperate, and it
-/// makes no difference whether it computes, waits or starts.
-async fn call(
-    store: &mut Store<AttemptState>,
-    callee: &Callee,
-    input: &JsonText,
-    stop: oneshot::Receiver<Interruption>,
-) -> Called {
+/// makes no difference whether it computes, waits or starts. Looked at whenever the guest gives way; one that ends
+/// without giving way needs no timer at all.
+async fn call(store: &mut Store<AttemptState>, callee: &Callee, input: &JsonText) -> Called {
+    let control = store.data().control.clone();
+    let Limits { wall_max, heartbeat_timeout, .. } = store.data().limits;
+    if let Some(interruption) = control.interruption() {
+        return Called::Interrupted(interruption);
+    }
+    control.beat();
+    // Made when it is first looked at: most attempts end before.
+    let begun = tokio::time::Instant::now();
+    let timer = async {
+        match begun.checked_add(wall_max) {
+            Some(end) => tokio::time::sleep_until(end).await,
+            None => std::future::pending().await,
+        }
+    };
     let call = async {
         match callee {
             Callee::Run(pre) => run_handler(store, pre, input).await.map(Returned::Run),
@@ -216,11 +224,13 @@ async fn call(
     };
     tokio::select! {
         biased;
-        Ok(interruption) = stop => Called::Interrupted(interruption),
         called = call => match called {
             Ok(returned) => Called::Returned(returned),
             Err((phase, error)) => Called::Trapped(phase, error),
         },
+        interruption = control.interrupted() => Called::Interrupted(interruption),
+        () = timer => Called::Interrupted(Interruption::Timeout),
+        () = control.silent(heartbeat_timeout) => Called::Interrupted(Interruption::Silent),
     }
 }
 

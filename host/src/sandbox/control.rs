@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 /// What the host wants of a running guest; it hears of it when it asks.
@@ -30,33 +30,55 @@ pub enum Interruption {
 
 /// The line to one attempt; cheap to clone. A directive asks, an interruption ends.
 #[derive(Debug, Clone)]
-pub struct Control {
-    directive: Arc<AtomicU8>,
-    interruption: watch::Sender<Option<Interruption>>,
-    last_beat: Arc<Mutex<Instant>>,
-    heartbeats: Arc<AtomicU64>,
+pub struct Control(Arc<Line>);
+
+#[derive(Debug)]
+struct Line {
+    directive: AtomicU8,
+    /// 0 is none; see [`Interruption::from_code`].
+    interruption: AtomicU8,
+    interrupted: Notify,
+    last_beat: Mutex<Instant>,
+    heartbeats: AtomicU64,
 }
 
 impl Default for Control {
     fn default() -> Self {
-        Control {
-            directive: Arc::new(AtomicU8::new(0)),
-            interruption: watch::Sender::new(None),
-            last_beat: Arc::new(Mutex::new(Instant::now())),
-            heartbeats: Arc::default(),
+        Control(Arc::new(Line {
+            directive: AtomicU8::new(0),
+            interruption: AtomicU8::new(0),
+            interrupted: Notify::new(),
+            last_beat: Mutex::new(Instant::now()),
+            heartbeats: AtomicU64::new(0),
+        }))
+    }
+}
+
+impl Interruption {
+    fn code(self) -> u8 {
+        match self {
+            Interruption::Timeout => 1,
+            Interruption::Silent => 2,
+            Interruption::LeaseLost => 3,
+            Interruption::Released => 4,
         }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        use Interruption::{LeaseLost, Released, Silent, Timeout};
+        [Timeout, Silent, LeaseLost, Released].into_iter().find(|one| one.code() == code)
     }
 }
 
 impl Control {
     /// Tells the guest what is wanted. `Cancel` is final: a later `Drain` does not take it back.
     pub fn tell(&self, directive: Directive) {
-        self.directive.fetch_max(directive as u8, Ordering::SeqCst);
+        self.0.directive.fetch_max(directive as u8, Ordering::SeqCst);
     }
 
     /// What the guest was last told.
     pub fn directive(&self) -> Directive {
-        match self.directive.load(Ordering::SeqCst) {
+        match self.0.directive.load(Ordering::SeqCst) {
             0 => Directive::Proceed,
             1 => Directive::Drain,
             _ => Directive::Cancel,
@@ -65,35 +87,39 @@ impl Control {
 
     /// Ends the attempt wherever it is. The first reason stands.
     pub fn interrupt(&self, reason: Interruption) {
-        self.interruption.send_if_modified(|current| {
-            let first = current.is_none();
-            current.get_or_insert(reason);
-            first
-        });
+        let code = reason.code();
+        if self.0.interruption.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.0.interrupted.notify_waiters();
+        }
+    }
+
+    /// Why the attempt is to end, if it is.
+    pub fn interruption(&self) -> Option<Interruption> {
+        Interruption::from_code(self.0.interruption.load(Ordering::SeqCst))
     }
 
     /// How often the guest has asked by `heartbeat`.
     pub fn heartbeats(&self) -> u64 {
-        self.heartbeats.load(Ordering::Relaxed)
+        self.0.heartbeats.load(Ordering::Relaxed)
     }
 
     /// The guest asks.
     pub(super) fn heartbeat(&self) -> Directive {
-        self.heartbeats.fetch_add(1, Ordering::Relaxed);
+        self.0.heartbeats.fetch_add(1, Ordering::Relaxed);
         self.beat();
         self.directive()
     }
 
     /// A sign of life of the guest, or of its beginning.
     pub(super) fn beat(&self) {
-        *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.0.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Ends once the guest was silent for so long; never without a bound.
     pub(super) async fn silent(&self, bound: Option<Duration>) {
         let Some(bound) = bound else { return std::future::pending().await };
         loop {
-            let last = *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = *self.0.last_beat.lock().unwrap_or_else(PoisonError::into_inner);
             if last.elapsed() >= bound {
                 return;
             }
@@ -106,11 +132,14 @@ impl Control {
 
     /// Ends once the attempt is interrupted.
     pub(super) async fn interrupted(&self) -> Interruption {
-        let mut receiver = self.interruption.subscribe();
-        let Ok(reason) = receiver.wait_for(Option::is_some).await else {
-            return std::future::pending().await;
-        };
-        reason.unwrap_or(Interruption::Timeout)
+        loop {
+            // It hears what comes after this line, so nothing is missed between the look and the wait.
+            let told = self.0.interrupted.notified();
+            if let Some(reason) = self.interruption() {
+                return reason;
+            }
+            told.await;
+        }
     }
 }
 

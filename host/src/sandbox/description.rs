@@ -20,9 +20,9 @@ const BYTES_MAX: usize = 256 * 1024;
 /// Which function of the component is called.
 pub(super) enum Callee {
     /// `run`, for an attempt.
-    Run(JobHandlerPre<AttemptState>),
+    Run(Arc<JobHandlerPre<AttemptState>>),
     /// `describe`, without a job.
-    Describe { pre: JobHandlerPre<AttemptState>, describe: ComponentExportIndex },
+    Describe { pre: Arc<JobHandlerPre<AttemptState>>, describe: ComponentExportIndex },
 }
 
 impl Callee {

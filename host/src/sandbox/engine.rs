@@ -1,3 +1,4 @@
+use super::swap::is_swap_possible;
 use super::ticker::Ticker;
 use super::{Limits, SandboxConfig};
 use std::collections::BTreeMap;
@@ -14,7 +15,12 @@ const GUEST_STACK_BYTES_MIN: usize = 64 * 1024;
 /// given back to the system and faulted in again by the next.
 const STACK_BYTES_KEPT: usize = 32 * 1024;
 const TABLE_BYTES_KEPT: usize = 16 * 1024;
+/// Zeroing is as quick as faulting in up to about here.
 const MEMORY_BYTES_KEPT: usize = 128 * 1024;
+/// Where the kernel tells which pages are dirty, only those are reset, and what is kept is not more than was used.
+/// All places together keep so much, but a place no more than the last and no less than above.
+const SCANNED_BYTES_KEPT: usize = 64 * 1024 * 1024;
+const SCANNED_BYTES_KEPT_MAX: usize = 1024 * 1024;
 /// Core instances, memories and tables of one component. Toolchains that link several modules need a
 /// handful; one attempt's share of the pool is bounded by this.
 const CORE_INSTANCES_MAX: u32 = 64;
@@ -142,8 +148,11 @@ fn pool(settings: &SandboxConfig) -> PoolingAllocationConfig {
         .async_stack_keep_resident(STACK_BYTES_KEPT)
         .table_keep_resident(TABLE_BYTES_KEPT)
         .linear_memory_keep_resident(MEMORY_BYTES_KEPT)
-        // It skips dirty pages that were swapped out, which the next guest could then read
-        // (wasmtime issue 14357).
         .pagemap_scan(Enabled::No);
+    if !is_swap_possible() && PoolingAllocationConfig::is_pagemap_scan_available() {
+        let share = SCANNED_BYTES_KEPT / attempts as usize;
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(share.clamp(MEMORY_BYTES_KEPT, SCANNED_BYTES_KEPT_MAX));
+    }
     pool
 }

@@ -33,10 +33,11 @@ impl Notice {
     }
 }
 
-/// Postgres tells of due jobs at most once in 20 ms, and decides so before a transaction commits, which on a
+/// Postgres tells of due jobs at most once in 5 ms, and decides so before a transaction commits, which on a
 /// busy disk may take long. What the last notice did not tell of is found by looks this long after it, or after the
 /// line was opened, since it may have been sent just before; what commits later still, by the poll.
-pub const DUE_ECHOES: [Duration; 4] = [
+pub const DUE_ECHOES: [Duration; 5] = [
+    Duration::from_millis(5),
     Duration::from_millis(50),
     Duration::from_millis(250),
     Duration::from_millis(1000),

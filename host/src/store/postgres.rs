@@ -9,6 +9,7 @@ mod handlers;
 mod jobs;
 mod leases;
 mod listen;
+mod record;
 mod schedules;
 mod sql;
 
@@ -24,6 +25,8 @@ use std::time::Duration;
 /// A call that takes longer is given up and counts as [`StoreError::Unavailable`]: a database that
 /// hangs must look like one that is away.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that answered so short a time ago is taken for alive; a call that finds it dead says so.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long a call waits for a connection, new or from the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -65,6 +68,9 @@ impl PgStore {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // One that was just used is not asked whether it lives: that would be another way there and back.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| Box::pin(is_alive(connection, known.idle_for)))
             .after_connect(|connection, _| Box::pin(set_up(connection)))
             .connect_lazy_with(options);
         let store = PgStore { pool };
@@ -107,12 +113,21 @@ impl PgStore {
 /// What each connection begins with. The server ends a call a little before the client gives it up, so that
 /// it holds no locks and no connection that nobody waits for. A transaction whose process is stopped in the
 /// middle of it (SIGSTOP, a debugger) is ended too; while a component is on its way, it counts as idle.
-const SESSION: &str = "set plan_cache_mode = force_custom_plan; set jit = off; set statement_timeout = '28s'; \
-    set idle_in_transaction_session_timeout = '300s'";
+///
+/// Our statements go from rows that they know to others by their keys. To read or hash whole tables is what the
+/// planner prefers while they are small, or while it believes that hardly any job runs: it may not. What is left does
+/// not hang on statistics, so each statement is planned once, which takes longer than to run it. Compiling such short
+/// statements would take a thousand times what it saves.
+pub const SESSION: &str = "set plan_cache_mode = force_generic_plan; set jit = off; set statement_timeout = '28s'; \
+    set idle_in_transaction_session_timeout = '300s'; set enable_hashjoin = off; set enable_mergejoin = off; \
+    set enable_seqscan = off";
 
-/// A plan that is kept from when the tables were small reads them whole once they are large, until the
-/// server has counted again: each call is planned anew, which takes a third of a millisecond. Compiling such
-/// short statements would take a thousand times what it saves.
+/// Whether a connection of the pool still works, as far as it is worth to know.
+async fn is_alive(connection: &mut PgConnection, idle_for: Duration) -> Result<bool, sqlx::Error> {
+    use sqlx::Connection;
+    Ok(idle_for < TRUSTED_FOR || connection.ping().await.is_ok())
+}
+
 async fn set_up(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(SESSION).execute(connection).await.map(drop)
 }

@@ -1,4 +1,6 @@
-use crate::job::{JsonText, Lease, Progress, Ran, Status, Transition, Usage, WAIT_MAX, Waiting, Wake};
+use crate::job::{
+    JobError, JsonText, Lease, Progress, Ran, Status, Transition, Usage, WAIT_MAX, Waiting, Wake,
+};
 
 /// How one attempt ended: what `record` writes.
 #[derive(Debug, Clone)]
@@ -13,6 +15,10 @@ pub struct Recording {
     pub progress: Option<Progress>,
     /// Which code ran; `None` when none did.
     pub ran: Option<Ran>,
+    /// Whether the job's row stays when it is completed. One that does not stay is deleted instead, unless it belongs
+    /// to an execution or holds a unique key for a time; such a write that finds no row counts as
+    /// [`Recorded::Written`], since it cannot be told from one that was written before.
+    pub keep: bool,
 }
 
 /// What became of a recording.
@@ -26,13 +32,13 @@ pub enum Recorded {
 
 /// A recording as the statements of both engines take it. Times that hang on "now" stay relative,
 /// since only the database knows it.
-#[derive(Debug)]
-pub(super) struct RecordingRow {
-    pub(super) job_id: String,
-    pub(super) instance_id: String,
+#[derive(Debug, serde::Serialize)]
+pub(super) struct RecordingRow<'r> {
+    pub(super) job_id: &'r str,
+    pub(super) instance_id: &'r str,
     pub(super) status: Status,
     pub(super) outcome: &'static str,
-    pub(super) result: Option<String>,
+    pub(super) result: Option<&'r str>,
     pub(super) error: Option<String>,
     /// Due so many milliseconds from now.
     pub(super) delay_ms: Option<i64>,
@@ -40,17 +46,24 @@ pub(super) struct RecordingRow {
     pub(super) at_ms: Option<i64>,
     pub(super) refund: i32,
     pub(super) waiting: Option<String>,
-    pub(super) usage: String,
     pub(super) progress: Option<String>,
-    pub(super) ran: Option<String>,
+    /// What the history says of the attempt, as the inside of a JSON object, but for what only the row knows.
+    pub(super) entry: String,
 }
 
-impl RecordingRow {
-    pub(super) fn new(recording: &Recording) -> Self {
+impl Recording {
+    /// Whether its job's row goes.
+    pub(super) fn forgets(&self) -> bool {
+        !self.keep && matches!(self.transition, Transition::Complete(_))
+    }
+}
+
+impl<'r> RecordingRow<'r> {
+    pub(super) fn new(recording: &'r Recording) -> Self {
         let transition = &recording.transition;
         let row = RecordingRow {
-            job_id: recording.lease.job_id.clone(),
-            instance_id: recording.lease.instance_id.clone(),
+            job_id: &recording.lease.job_id,
+            instance_id: &recording.lease.instance_id,
             status: transition.leads_to(),
             outcome: transition.label(),
             result: None,
@@ -59,14 +72,13 @@ impl RecordingRow {
             at_ms: None,
             refund: 0,
             waiting: None,
-            usage: to_json(&recording.usage),
             progress: recording.progress.as_ref().map(to_json),
-            ran: recording.ran.as_ref().map(to_json),
+            entry: entry(recording),
         };
         match transition {
             Transition::Fail(_) => row,
             Transition::Complete(result) => {
-                RecordingRow { result: result.as_ref().map(JsonText::to_string), ..row }
+                RecordingRow { result: result.as_ref().map(JsonText::as_str), ..row }
             }
             Transition::Retry { after, .. } => RecordingRow { delay_ms: Some(millis(*after)), ..row },
             Transition::Postpone { after, .. } => {
@@ -84,6 +96,35 @@ impl RecordingRow {
             }
         }
     }
+
+    /// Roughly how large it is.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = [&self.error, &self.waiting, &self.progress];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        self.result.map_or(0, str::len) + self.entry.len() + texts
+    }
+}
+
+/// Without its braces: the statements add the attempt's number, its runner and the time.
+fn entry(recording: &Recording) -> String {
+    #[derive(serde::Serialize)]
+    struct Entry<'r> {
+        instance_id: &'r str,
+        outcome: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'r JobError>,
+        usage: &'r Usage,
+        #[serde(flatten)]
+        ran: Option<&'r Ran>,
+    }
+    let text = to_json(&Entry {
+        instance_id: &recording.lease.instance_id,
+        outcome: recording.transition.label(),
+        error: recording.transition.error(),
+        usage: &recording.usage,
+        ran: recording.ran.as_ref(),
+    });
+    text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(&text).to_owned()
 }
 
 /// Milliseconds as the databases take them.

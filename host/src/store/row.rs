@@ -5,6 +5,7 @@ use super::{
     Reaped, RunnerRow, Schedule, StoreError, VersionRow,
 };
 use crate::job::{Job, JobError, JsonText, Lease};
+use crate::store::create::Inserted;
 use sqlx::{ColumnIndex, Decode, Row, Type};
 use std::time::Duration;
 
@@ -72,6 +73,15 @@ pub(super) fn job(row: &impl Columns) -> Result<Job, StoreError> {
         created_at: row.int("created_at")?,
         updated_at: row.int("updated_at")?,
         id,
+    })
+}
+
+pub(super) fn inserted(row: &impl Columns) -> Result<Inserted, StoreError> {
+    Ok(Inserted {
+        id: row.text("id")?,
+        status: row.text("status")?.parse().map_err(StoreError::Internal)?,
+        run_at: row.int_maybe("run_at")?,
+        created_at: row.int("created_at")?,
     })
 }
 

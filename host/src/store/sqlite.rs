@@ -9,6 +9,7 @@ mod handlers;
 mod jobs;
 mod leases;
 mod listen;
+mod record;
 mod schedules;
 mod sql;
 

@@ -222,7 +222,8 @@ async fn running(f: &Fixture, job: NewJob) -> Lease {
 
 async fn end(f: &Fixture, job: NewJob, transition: Transition) {
     let lease = running(f, job).await;
-    let ended = Recording { lease, transition, usage: Usage::default(), progress: None, ran: None };
+    let ended =
+        Recording { lease, transition, usage: Usage::default(), progress: None, ran: None, keep: true };
     assert_eq!(f.store.record(&[ended]).await.unwrap(), [Recorded::Written]);
 }
 

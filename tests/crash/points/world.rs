@@ -65,6 +65,7 @@ impl World {
             usage: Usage::default(),
             progress: None,
             ran: None,
+            keep: true,
         };
         assert_eq!(f.store.record(&[ended]).await.unwrap(), [Recorded::Written]);
         f.set(&old, "updated_at = updated_at - 7200000").await;

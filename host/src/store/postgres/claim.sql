@@ -6,7 +6,11 @@
 -- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It sees one job more than
 -- the limit, and decides how many of each handler and priority are taken. Then so many rows of each stretch
 -- are locked, past those that others hold: nothing is locked that is not taken, and rivals do not leave each
--- other empty-handed. The limits of 1000 are there for the planner, which cannot know the others.
+-- other empty-handed. The limits of 1000 are there for the planner, which cannot know the others. A row that
+-- changed between the look and its lock has moved: it is not found where it was locked, and is left for the next.
+--
+-- The commit does not wait for the disk: a claim that a crash of the server undoes is a lease that is lost, and
+-- whatever the attempt stores durably makes the claim before it durable too.
 with wanted as (
     select handler, least(greatest(min(places), 0), $4::int + 1) as places
     from unnest($2::text[], $3::int[]) as wanted (handler, places)
@@ -40,12 +44,12 @@ with wanted as (
     from (select handler, priority from candidate order by candidate.priority, run_at, id limit $4) as first
     group by handler, priority
 ), held as (
-    select job.id
+    select job.ctid
     from share
     cross join lateral (
-        select stretch.id
+        select stretch.ctid
         from (
-            select id
+            select ctid
             from fm_jobs
             where handler = share.handler and priority = share.priority and run_at <= fm_now_ms()
                 and status = 'pending' and attempts < max_attempts
@@ -58,15 +62,17 @@ with wanted as (
 ), taken as (
     update fm_jobs as job
     set status = 'running', attempts = job.attempts + 1, runner_id = $1,
-        instance_id = gen_random_uuid()::text, heartbeat_at = fm_now_ms(), beat_ms = $5::int,
-        heartbeat_ms = greatest(job.heartbeat_ms, $5::int), updated_at = fm_now_ms(), waiting = null
-    where job.id = any(array(select id from held))
+        instance_id = gen_random_uuid()::text, heartbeat_at = (select fm_now_ms()), beat_ms = $5::int,
+        heartbeat_ms = greatest(job.heartbeat_ms, $5::int), updated_at = (select fm_now_ms()), waiting = null
+    where job.ctid = any(array(select ctid from held))
     returning job.id, job.instance_id, job.handler, job.input::text, job.attempts::bigint,
         job.max_attempts::bigint, job.waits::bigint, job.resumed_with::text, job.retry::text,
         job.heartbeat_timeout_ms, job.execution_id, job.step_id, job.checkpoint::text, job.heartbeat_at,
         job.priority::bigint, job.run_at, job.pinned_version
 )
 select seen.jobs > (select count(*) from taken) as more, taken.*
-from (select count(*) as jobs from candidate) as seen
+from (
+    select count(*) as jobs, set_config('synchronous_commit', 'off', true) as unhurried from candidate
+) as seen
 left join taken on true
 order by taken.priority, taken.run_at, taken.id

@@ -2,9 +2,10 @@ use super::{PgStore, sql, within_deadline};
 use crate::job::NewJob;
 use crate::store::create::{Creation, NewRow, ROUNDS_MAX};
 use crate::store::{Created, StoreError, row};
-use sqlx::postgres::{PgArguments, Postgres};
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Connection, PgConnection, Row};
+use std::collections::HashMap;
 
 impl PgStore {
     /// Creates a job inside the caller's own transaction: it is there once that commits, and never was if
@@ -54,6 +55,11 @@ pub(super) async fn create(
     connection: &mut PgConnection,
     mut creation: Creation,
 ) -> Result<Vec<Created>, StoreError> {
+    if creation.is_plain() && !creation.rows.is_empty() {
+        let rows: Vec<&NewRow> = creation.rows.iter().collect();
+        let found = insert_plain(&rows).fetch_all(&mut *connection).await?;
+        return plainly_inserted(creation, &found);
+    }
     for _ in 0..ROUNDS_MAX {
         let open = creation.open();
         if open.is_empty() {
@@ -61,7 +67,7 @@ pub(super) async fn create(
         }
         let rows: Vec<&NewRow> = open.iter().map(|place| &creation.rows[*place]).collect();
         let inserted = insert(&rows).fetch_all(&mut *connection).await?;
-        creation.inserted(inserted.iter().map(row::job).collect::<Result<_, _>>()?);
+        creation.inserted(inserted.iter().map(row::inserted).collect::<Result<_, _>>()?);
         find_holders(connection, &mut creation).await?;
     }
     creation.finish()
@@ -105,6 +111,36 @@ fn insert(rows: &[&NewRow]) -> Query<'static, Postgres, PgArguments> {
         .bind(column(rows, |row| row.retry.clone()))
         .bind(column(rows, |row| row.heartbeat_timeout_ms))
         .bind(column(rows, |row| row.job.pinned_version.clone()))
+}
+
+fn insert_plain<'q>(rows: &[&'q NewRow]) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(sql::CREATE_PLAIN)
+        .bind(column(rows, |row| row.id.as_str()))
+        .bind(column(rows, |row| row.job.execution_id.as_deref()))
+        .bind(column(rows, |row| row.job.step_id.as_deref()))
+        .bind(column(rows, |row| row.job.handler.as_str()))
+        .bind(column(rows, |row| row.job.input.as_str()))
+        .bind(column(rows, |row| row.delay_ms))
+        .bind(column(rows, |row| row.at_ms))
+        .bind(column(rows, |row| i32::from(row.job.priority)))
+        .bind(column(rows, |row| row.job.max_attempts as i32))
+        .bind(column(rows, |row| row.retry.as_deref()))
+        .bind(column(rows, |row| row.heartbeat_timeout_ms))
+        .bind(column(rows, |row| row.job.pinned_version.as_deref()))
+}
+
+/// All of them are there, pending but for those that are named.
+fn plainly_inserted(creation: Creation, found: &[PgRow]) -> Result<Vec<Created>, StoreError> {
+    let Some(first) = found.first() else { return creation.finish() };
+    let created_at = first.try_get("created_at")?;
+    let mut others = HashMap::new();
+    for row in found {
+        if let Some(id) = row.try_get::<Option<&str>, _>("id")? {
+            let status: &str = row.try_get("status")?;
+            others.insert(id, status.parse().map_err(StoreError::Internal)?);
+        }
+    }
+    Ok(creation.all_inserted(created_at, &others))
 }
 
 fn holders(rows: &[&NewRow]) -> Query<'static, Postgres, PgArguments> {

@@ -1,7 +1,7 @@
 -- Arrays of one length, a job a place: $1 id, $2 execution, $3 step, $4 handler, $5 input, $6 delay in ms,
 -- $7 due at ms, $8 priority, $9 max attempts, $10 unique key, $11 its time in ms (null: while the job is
 -- pending or running), $12 retry, $13 heartbeat timeout in ms, $14 pinned version.
--- Returns the jobs that are new. In the order of keys, so that two calls which share some wait for each
+-- Returns the jobs that are new, and what the database decided of them. In the order of keys, so that two calls which share some wait for each
 -- other in a line and not in a circle.
 with asked as (
     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
@@ -30,9 +30,4 @@ where unique_ms is null or id in (select job_id from period)
 order by handler, unique_key, id
 on conflict (handler, unique_key) where unique_key is not null and status in ('pending', 'running')
     do nothing
-returning
-    id, execution_id, step_id, handler, status, input::text, result::text, error::text,
-    priority::bigint, run_at, waiting::text, attempts::bigint, max_attempts::bigint, waits::bigint,
-    resumed_with::text, retry::text, heartbeat_timeout_ms, unique_key, schedule, pinned_version,
-    runner_id, instance_id, heartbeat_at, progress::text, checkpoint::text, history::text, created_at,
-    updated_at
+returning id, status, run_at, created_at

@@ -9,7 +9,11 @@ select
 from unnest($1::text[], $2::text[], $3::boolean[]) with ordinality as asked (handler, unique_key, timed, place)
 left join fm_unique_periods as period on asked.timed
     and period.handler = asked.handler and period.unique_key = asked.unique_key
-left join fm_jobs as job on case when asked.timed then job.id = period.job_id
-    else job.handler = asked.handler and job.unique_key = asked.unique_key
-        and job.status in ('pending', 'running') end
+left join lateral (
+    select * from fm_jobs where asked.timed and id = period.job_id
+    union all
+    select * from fm_jobs
+    where not asked.timed and handler = asked.handler and unique_key = asked.unique_key
+        and status in ('pending', 'running')
+) as job on true
 order by asked.place

@@ -1,6 +1,6 @@
 use super::{PgStore, claim, sql};
 use crate::job::{HISTORY_ENTRIES_MAX, Lease};
-use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
+use crate::store::recording::{millis, stalled_error, to_json};
 use crate::store::row::{self, Columns};
 use crate::store::{
     Claim, ClaimRequest, LeaseState, LeaseStore, Reaped, Recorded, Recording, Retention, RunnerRow,
@@ -8,7 +8,6 @@ use crate::store::{
 };
 use async_trait::async_trait;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 use std::time::Duration;
 
 #[async_trait]
@@ -29,35 +28,7 @@ impl LeaseStore for PgStore {
         if recordings.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<RecordingRow> = recordings.iter().map(RecordingRow::new).collect();
-        let column = |pick: fn(&RecordingRow) -> Option<&str>| -> Vec<Option<String>> {
-            rows.iter().map(|row| pick(row).map(str::to_owned)).collect()
-        };
-        let query = sqlx::query(sql::RECORD)
-            .bind(column(|row| Some(&row.job_id)))
-            .bind(column(|row| Some(&row.instance_id)))
-            .bind(column(|row| Some(row.status.as_str())))
-            .bind(column(|row| Some(row.outcome)))
-            .bind(column(|row| row.result.as_deref()))
-            .bind(column(|row| row.error.as_deref()))
-            .bind(rows.iter().map(|row| row.delay_ms).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.at_ms).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.refund).collect::<Vec<_>>())
-            .bind(column(|row| row.waiting.as_deref()))
-            .bind(column(|row| Some(&row.usage)))
-            .bind(column(|row| row.progress.as_deref()))
-            .bind(column(|row| row.ran.as_deref()))
-            .bind(HISTORY_ENTRIES_MAX as i32);
-        let mut answers = written(&self.rows(query).await?)?;
-        if answers.contains(&Recorded::LeaseLost) {
-            // One that waited for an earlier call of ours could not see what that call had written.
-            let query = sqlx::query(sql::RECORDED)
-                .bind(column(|row| Some(&row.job_id)))
-                .bind(column(|row| Some(&row.instance_id)))
-                .bind(column(|row| Some(row.outcome)));
-            answers = written(&self.rows(query).await?)?;
-        }
-        Ok(answers)
+        self.record_all(recordings).await
     }
 
     async fn reap(&self, older_than: Duration, limit: u32) -> Result<Vec<Reaped>, StoreError> {
@@ -121,9 +92,4 @@ impl PgStore {
         let rows = self.rows(sqlx::query(statement).bind(jobs).bind(instances)).await?;
         rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
     }
-}
-
-fn written(rows: &[PgRow]) -> Result<Vec<Recorded>, StoreError> {
-    let recorded = |written| if written { Recorded::Written } else { Recorded::LeaseLost };
-    rows.iter().map(|row| Ok(recorded(row.try_get("written")?))).collect()
 }

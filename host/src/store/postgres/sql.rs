@@ -6,6 +6,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("life", include_str!("../../../../migrations/postgres/0002_life.sql")),
     ("idempotency", include_str!("../../../../migrations/postgres/0003_idempotency.sql")),
     ("handlers", include_str!("../../../../migrations/postgres/0004_handlers.sql")),
+    ("pace", include_str!("../../../../migrations/postgres/0005_pace.sql")),
 ];
 
 /// How many migrations the database has.
@@ -37,6 +38,7 @@ ANNOUNCE = "announce.sql";
     COUNT_RUNNING = "count_running.sql";
     CREATE = "create.sql";
     CREATE_HANDLER = "create_handler.sql";
+    CREATE_PLAIN = "create_plain.sql";
     DELETE_CHECKPOINT = "delete_checkpoint.sql";
     DELETE_COMPONENT = "delete_component.sql";
     DELETE_CONTEXT = "delete_context.sql";
@@ -47,6 +49,7 @@ ANNOUNCE = "announce.sql";
     EXECUTION = "execution.sql";
     FIND_STALLED = "find_stalled.sql";
     FIRE = "fire.sql";
+    FORGET = "forget.sql";
     FORGET_EXPIRED = "forget_expired.sql";
     GET = "get.sql";
     HANDLER_ROWS = "handler_rows.sql";
@@ -70,6 +73,7 @@ ANNOUNCE = "announce.sql";
     OLDER_VERSION = "older_version.sql";
     PAUSE_SCHEDULE = "pause_schedule.sql";
     PING = "ping.sql";
+    PRESENT = "present.sql";
     PROGRESS = "progress.sql";
     PURGE = "purge.sql";
     PUT_SCHEDULE = "put_schedule.sql";

@@ -9,8 +9,4 @@ values (?1, ?2, ?3, ?4, ?5, coalesce(?7, (select now from fm_clock) + ?6), ?8, ?
         then 'cancelled' else 'pending' end)
 on conflict (handler, unique_key) where unique_key is not null and status in ('pending', 'running')
     do nothing
-returning
-    id, execution_id, step_id, handler, status, input, result, error, priority, run_at, waiting, attempts,
-    max_attempts, waits, resumed_with, retry, heartbeat_timeout_ms, unique_key, schedule,
-    pinned_version, runner_id, instance_id, heartbeat_at, progress, checkpoint, history, created_at,
-    updated_at
+returning id, status, run_at, created_at

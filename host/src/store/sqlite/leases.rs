@@ -1,7 +1,7 @@
 use super::executions::{End, tell_execution};
 use super::{SqliteStore, sql};
-use crate::job::{HISTORY_ENTRIES_MAX, Lease, Status};
-use crate::store::recording::{RecordingRow, millis, stalled_error, to_json};
+use crate::job::{HISTORY_ENTRIES_MAX, Lease};
+use crate::store::recording::{millis, stalled_error, to_json};
 use crate::store::row;
 use crate::store::{
     Claim, ClaimRequest, HandlerPlaces, LeaseState, LeaseStore, Notice, Reaped, Recorded, Recording,
@@ -60,16 +60,7 @@ impl LeaseStore for SqliteStore {
         if recordings.is_empty() {
             return Ok(Vec::new());
         }
-        let mut answers = Vec::with_capacity(recordings.len());
-        let mut transaction = self.begin().await?;
-        for recording in recordings {
-            answers.push(record_one(&mut transaction, RecordingRow::new(recording)).await?);
-        }
-        transaction.commit().await?;
-        if recordings.iter().any(|recording| recording.transition.leads_to() == Status::Pending) {
-            self.tell(Notice::Changed);
-        }
-        Ok(answers)
+        self.record_all(recordings).await
     }
 
     async fn reap(&self, older_than: Duration, limit: u32) -> Result<Vec<Reaped>, StoreError> {
@@ -155,46 +146,11 @@ impl LeaseStore for SqliteStore {
     }
 }
 
-fn pairs(leases: &[Lease]) -> String {
+pub(super) fn pairs(leases: &[Lease]) -> String {
     to_json(&leases.iter().map(|lease| (&lease.job_id, &lease.instance_id)).collect::<Vec<_>>())
 }
 
 async fn states(connection: &mut SqliteConnection, pairs: &str) -> Result<Vec<LeaseState>, StoreError> {
     let rows = sqlx::query(sql::LEASE_STATES).bind(pairs).fetch_all(connection).await?;
     rows.iter().map(|found| Ok(row::lease_state(found.try_get("state")?))).collect()
-}
-
-async fn record_one(connection: &mut SqliteConnection, row: RecordingRow) -> Result<Recorded, StoreError> {
-    let written = sqlx::query(sql::RECORD)
-        .bind(&row.job_id)
-        .bind(&row.instance_id)
-        .bind(row.status.as_str())
-        .bind(row.outcome)
-        .bind(&row.result)
-        .bind(&row.error)
-        .bind(row.delay_ms)
-        .bind(row.at_ms)
-        .bind(row.refund)
-        .bind(&row.waiting)
-        .bind(&row.usage)
-        .bind(&row.progress)
-        .bind(HISTORY_ENTRIES_MAX)
-        .bind(&row.ran)
-        .fetch_all(&mut *connection)
-        .await?;
-    if let Some(written) = written.first() {
-        let end = End {
-            job_id: &row.job_id,
-            execution_id: written.try_get("execution_id")?,
-            step_id: written.try_get("step_id")?,
-            status: row.status,
-            result: row.result,
-            error: row.error,
-        };
-        tell_execution(connection, end).await?;
-        return Ok(Recorded::Written);
-    }
-    let query = sqlx::query(sql::RECORDED).bind(&row.job_id).bind(&row.instance_id).bind(row.outcome);
-    let earlier = query.fetch_optional(connection).await?;
-    Ok(if earlier.is_some() { Recorded::Written } else { Recorded::LeaseLost })
 }

@@ -6,6 +6,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("life", include_str!("../../../../migrations/sqlite/0002_life.sql")),
     ("idempotency", include_str!("../../../../migrations/sqlite/0003_idempotency.sql")),
     ("handlers", include_str!("../../../../migrations/sqlite/0004_handlers.sql")),
+    ("pace", include_str!("../../../../migrations/sqlite/0005_pace.sql")),
 ];
 
 /// How many migrations the database has.
@@ -34,6 +35,7 @@ statements! {
     COUNT_PINNED = "count_pinned.sql";
     CREATE = "create.sql";
     CREATE_HANDLER = "create_handler.sql";
+    CREATE_PLAIN = "create_plain.sql";
     DATA_VERSION = "data_version.sql";
     DELETE_COMPONENT = "delete_component.sql";
     DELETE_HANDLER = "delete_handler.sql";
@@ -45,8 +47,10 @@ statements! {
     FAIL_EXECUTION = "fail_execution.sql";
     FIND_STALLED = "find_stalled.sql";
     FIRE = "fire.sql";
+    FORGET = "forget.sql";
     FORGET_EXPIRED = "forget_expired.sql";
     GET = "get.sql";
+    GONE = "gone.sql";
     HANDLER = "handler.sql";
     HANDLER_ROWS = "handler_rows.sql";
     HAS_COMPONENT = "has_component.sql";
@@ -91,6 +95,7 @@ statements! {
     SET_HANDLER = "set_handler.sql";
     STATS = "stats.sql";
     STATUS = "status.sql";
+    STEPS = "steps.sql";
     TAKE_PERIOD = "take_period.sql";
     VERSION = "version.sql";
     VERSIONS = "versions.sql";
