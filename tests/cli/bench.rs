@@ -1,4 +1,5 @@
 //! `flowmonkey bench`: that it measures and says so; how much, no test asserts.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use flowmonkey_tests::cluster::EmptyPostgres;
 use flowmonkey_tests::guests;
@@ -30,7 +31,7 @@ fn names(figures: &[Value]) -> Vec<&str> {
 #[test]
 fn without_a_server_what_needs_none_is_measured() {
     let folder = Folder::new();
-    folder.write("empty.wasm", &guests::example("empty"));
+    folder.write("empty.wasm", guests::example("empty"));
     let figures = figures(&folder, &["drain", "density", "--component", "empty.wasm"]);
     assert!(names(&figures).contains(&"sqlite, history kept"), "{figures:?}");
     assert!(names(&figures).iter().all(|name| !name.contains("postgres")), "{figures:?}");
