@@ -118,7 +118,7 @@ fn go() -> Result<Vec<PathBuf>> {
 }
 
 /// Installs one of Debian's packages, where we may.
-fn install(package: &str) -> Result<()> {
+pub(crate) fn install(package: &str) -> Result<()> {
     let apt = |arguments: &[&str]| {
         let mut apt = Command::new("apt-get");
         shell::output(apt.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq").args(arguments))

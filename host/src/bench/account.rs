@@ -2,6 +2,7 @@
 //! processes of the database server, if that is on this machine.
 
 use super::Setup;
+use super::drain::kept;
 use super::figure::Figure;
 use super::fleet::{Fleet, HANDLER};
 use super::scratch::Scratch;
@@ -18,10 +19,8 @@ pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for keep in [true, false] {
         let scratch = Scratch::postgres(server).await?;
-        let measured = drain(setup, &scratch, keep).await;
-        scratch.end().await?;
-        let what = if keep { "history kept" } else { "retention zero" };
-        let used = measured?;
+        let used = scratch.used(async |scratch| drain(setup, scratch, keep).await).await?;
+        let what = kept(keep);
         let figure = |part: &str, us| Figure::new(MEASURE, format!("{what}: {part}"), us, "µs");
         figures.extend(used.iter().map(|(part, us)| figure(part, *us)));
     }

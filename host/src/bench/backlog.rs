@@ -2,7 +2,7 @@
 
 use super::Setup;
 use super::figure::{Figure, Goal, median};
-use super::fleet::{Fleet, HANDLER};
+use super::fleet::{self, HANDLER};
 use super::scratch::{Due, Scratch};
 use std::time::Duration;
 
@@ -38,9 +38,7 @@ pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     for _ in 0..ROUNDS {
         for (place, (_, heap)) in HEAPS.iter().enumerate() {
             let scratch = Scratch::postgres(server).await?;
-            let measured = pace(setup, &scratch, heap).await;
-            scratch.end().await?;
-            paces[place].push(measured?);
+            paces[place].push(scratch.used(async |scratch| pace(setup, scratch, heap).await).await?);
             ratios[place].push(paces[place][paces[place].len() - 1] / paces[0][paces[0].len() - 1]);
         }
     }
@@ -68,8 +66,6 @@ async fn pace(setup: &Setup, scratch: &Scratch, heap: &Heap) -> anyhow::Result<f
     }
     // The server writes what it was given in the background, for a while.
     tokio::time::sleep(REST).await;
-    let fleet = Fleet::new(scratch, &setup.sandbox, &setup.component, &setup.runner, 1).await?;
-    let took = fleet.complete(jobs).await;
-    fleet.stop().await;
-    Ok(jobs as f64 / took?.as_secs_f64())
+    let took = fleet::drain(setup, scratch, &setup.runner, 1).await?;
+    Ok(jobs as f64 / took.as_secs_f64())
 }

@@ -22,17 +22,12 @@ const REST: Duration = Duration::from_secs(2);
 pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let scratch = match &setup.server {
         Some(server) => Scratch::postgres(server).await?,
-        None => {
-            let scratch = Scratch::sqlite()?;
-            drop(scratch.store(1).await?);
-            scratch
-        }
+        None => Scratch::sqlite().await?,
     };
     let folder =
         std::env::temp_dir().join(format!("flowmonkey-bench-cold-{}", uuid::Uuid::new_v4().simple()));
-    let measured = starts(setup, &scratch, &folder).await;
+    let measured = scratch.used(async |scratch| starts(setup, scratch, &folder).await).await;
     let _ = std::fs::remove_dir_all(&folder);
-    scratch.end().await?;
     measured
 }
 

@@ -1,9 +1,8 @@
 //! N jobs, and how long until all are recorded.
 
 use super::figure::{Figure, Goal, median};
-use super::fleet::Fleet;
 use super::scratch::Scratch;
-use super::{Setup, floor};
+use super::{Setup, fleet, floor};
 use flowmonkey_jobs::runner::RunnerSettings;
 
 const MEASURE: &str = "drain";
@@ -19,19 +18,16 @@ pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     for keep in [true, false] {
         if let Some(server) = &setup.server {
             let scratch = Scratch::postgres(server).await?;
-            let measured = beside_floor(setup, &scratch, keep).await;
-            scratch.end().await?;
-            figures.extend(measured?);
+            figures.extend(scratch.used(async |scratch| beside_floor(setup, scratch, keep).await).await?);
         }
     }
-    let scratch = Scratch::sqlite()?;
-    let measured = sqlite(setup, &scratch).await;
-    scratch.end().await?;
-    figures.extend(measured?);
+    let scratch = Scratch::sqlite().await?;
+    figures.extend(scratch.used(async |scratch| sqlite(setup, scratch).await).await?);
     Ok(figures)
 }
 
-fn kept(keep: bool) -> &'static str {
+/// What a way of keeping completed jobs is called.
+pub(super) fn kept(keep: bool) -> &'static str {
     if keep { "history kept" } else { "retention zero" }
 }
 
@@ -60,7 +56,7 @@ async fn beside_floor(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::R
 async fn raw(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<f64> {
     let mut best: f64 = 0.0;
     for clients in FLOOR_CLIENTS {
-        scratch.fill(super::fleet::HANDLER, setup.jobs).await?;
+        scratch.fill(fleet::HANDLER, setup.jobs).await?;
         let took = floor::drain(scratch, clients, keep).await?;
         scratch.clear().await?;
         best = best.max(setup.jobs as f64 / took.as_secs_f64());
@@ -70,12 +66,9 @@ async fn raw(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<f64
 
 /// Seconds that one runner takes for all.
 async fn one(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<f64> {
-    scratch.fill(super::fleet::HANDLER, setup.jobs).await?;
+    scratch.fill(fleet::HANDLER, setup.jobs).await?;
     let settings = RunnerSettings { forget_completed: !keep, ..setup.runner.clone() };
-    let fleet = Fleet::new(scratch, &setup.sandbox, &setup.component, &settings, 1).await?;
-    let took = fleet.complete(setup.jobs).await;
-    fleet.stop().await;
-    let took = took?;
+    let took = fleet::drain(setup, scratch, &settings, 1).await?;
     let expected = if keep { setup.jobs as i64 } else { 0 };
     let left = scratch.number("select count(*) from fm_jobs where status = 'completed'").await?;
     anyhow::ensure!(left == expected, "{left} rows of completed jobs instead of {expected}");
@@ -84,8 +77,6 @@ async fn one(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<f64
 }
 
 async fn sqlite(setup: &Setup, scratch: &Scratch) -> anyhow::Result<Vec<Figure>> {
-    // Creates the tables.
-    drop(scratch.store(1).await?);
     let mut ours = Vec::new();
     for _ in 0..ROUNDS {
         ours.push(setup.jobs as f64 / one(setup, scratch, true).await?);

@@ -22,14 +22,10 @@ pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if let Some(server) = &setup.server {
         let scratch = Scratch::postgres(server).await?;
-        let measured = postgres(setup, &scratch).await;
-        scratch.end().await?;
-        figures.extend(measured?);
+        figures.extend(scratch.used(async |scratch| postgres(setup, scratch).await).await?);
     }
-    let scratch = Scratch::sqlite()?;
-    let measured = sqlite(setup, &scratch).await;
-    scratch.end().await?;
-    figures.extend(measured?);
+    let scratch = Scratch::sqlite().await?;
+    figures.extend(scratch.used(async |scratch| sqlite(setup, scratch).await).await?);
     Ok(figures)
 }
 

@@ -1,5 +1,6 @@
 //! Runners to measure.
 
+use super::Setup;
 use super::scratch::Scratch;
 use anyhow::Context;
 use flowmonkey_jobs::catalog::{Catalog, HandlerSettings};
@@ -24,6 +25,19 @@ pub(super) async fn catalog(config: &SandboxConfig, component: &[u8]) -> anyhow:
         Ok(Arc::new(catalog))
     };
     tokio::task::spawn_blocking(load).await.context("the sandbox")?
+}
+
+/// How long so many runners take for a round's jobs, which are there.
+pub(super) async fn drain(
+    setup: &Setup,
+    scratch: &Scratch,
+    settings: &RunnerSettings,
+    runners: usize,
+) -> anyhow::Result<Duration> {
+    let fleet = Fleet::new(scratch, &setup.sandbox, &setup.component, settings, runners).await?;
+    let took = fleet.complete(setup.jobs).await;
+    fleet.stop().await;
+    took
 }
 
 /// Runners of one process, each with its own connections and its own sandbox.

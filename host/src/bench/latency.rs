@@ -72,23 +72,13 @@ pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let words = FirstWords::listen()?;
     let mut figures = Vec::new();
     if let Some(server) = &setup.server {
-        figures.extend(on(setup, &words, Scratch::postgres(server).await?, "postgres").await?);
+        let scratch = Scratch::postgres(server).await?;
+        let on = async |scratch: &Scratch| within(setup, &words, scratch, "postgres").await;
+        figures.extend(scratch.used(on).await?);
     }
-    let sqlite = Scratch::sqlite()?;
-    drop(sqlite.store(1).await?);
-    figures.extend(on(setup, &words, sqlite, "sqlite").await?);
+    let on = async |scratch: &Scratch| within(setup, &words, scratch, "sqlite").await;
+    figures.extend(Scratch::sqlite().await?.used(on).await?);
     Ok(figures)
-}
-
-async fn on(
-    setup: &Setup,
-    words: &FirstWords,
-    scratch: Scratch,
-    engine: &str,
-) -> anyhow::Result<Vec<Figure>> {
-    let measured = within(setup, words, &scratch, engine).await;
-    scratch.end().await?;
-    measured
 }
 
 async fn within(

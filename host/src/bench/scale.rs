@@ -2,7 +2,7 @@
 
 use super::Setup;
 use super::figure::{Figure, median};
-use super::fleet::{Fleet, HANDLER};
+use super::fleet::{self, HANDLER};
 use super::scratch::Scratch;
 
 const MEASURE: &str = "scale";
@@ -12,9 +12,7 @@ const RUNNERS: [usize; 3] = [1, 2, 4];
 pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let Some(server) = &setup.server else { return Ok(Vec::new()) };
     let scratch = Scratch::postgres(server).await?;
-    let measured = on(setup, &scratch).await;
-    scratch.end().await?;
-    measured
+    scratch.used(async |scratch| on(setup, scratch).await).await
 }
 
 async fn on(setup: &Setup, scratch: &Scratch) -> anyhow::Result<Vec<Figure>> {
@@ -23,10 +21,8 @@ async fn on(setup: &Setup, scratch: &Scratch) -> anyhow::Result<Vec<Figure>> {
     for _ in 0..ROUNDS {
         for (place, runners) in RUNNERS.into_iter().enumerate() {
             scratch.fill(HANDLER, setup.jobs).await?;
-            let fleet = Fleet::new(scratch, &setup.sandbox, &setup.component, &setup.runner, runners).await?;
-            let took = fleet.complete(setup.jobs).await;
-            fleet.stop().await;
-            paces[place].push(setup.jobs as f64 / took?.as_secs_f64());
+            let took = fleet::drain(setup, scratch, &setup.runner, runners).await?;
+            paces[place].push(setup.jobs as f64 / took.as_secs_f64());
             ratios[place].push(paces[place][paces[place].len() - 1] / paces[0][paces[0].len() - 1]);
             let once = "select count(*) from fm_jobs where status = 'completed' and attempts = 1
                 and jsonb_array_length(history) = 1";

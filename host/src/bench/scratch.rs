@@ -41,10 +41,23 @@ impl Scratch {
         Ok(scratch)
     }
 
-    pub(super) fn sqlite() -> anyhow::Result<Self> {
+    /// A file with our tables.
+    pub(super) async fn sqlite() -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("flowmonkey-bench-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Scratch::Sqlite { folder })
+        let scratch = Scratch::Sqlite { folder };
+        drop(scratch.store(1).await?);
+        Ok(scratch)
+    }
+
+    /// Measures in it, and ends it whatever came of that.
+    pub(super) async fn used<T>(
+        self,
+        measure: impl AsyncFnOnce(&Scratch) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let measured = measure(&self).await;
+        self.end().await?;
+        measured
     }
 
     pub(super) fn is_postgres(&self) -> bool {
@@ -158,7 +171,7 @@ impl Scratch {
         }
     }
 
-    pub(super) async fn end(self) -> anyhow::Result<()> {
+    async fn end(self) -> anyhow::Result<()> {
         match &self {
             Scratch::Postgres { server, name } => {
                 execute_postgres(server, &format!("drop database if exists {name} with (force)")).await
