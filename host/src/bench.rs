@@ -4,6 +4,7 @@
 mod account;
 mod attempt;
 mod backlog;
+mod churn;
 mod cold;
 mod component;
 mod density;
@@ -47,10 +48,12 @@ pub(crate) enum Measure {
     Cold,
     /// Where the processor time of one job goes
     Account,
+    /// Ten million jobs through one table, some ten minutes; not part of all
+    Churn,
 }
 
 impl Measure {
-    pub(crate) const ALL: [Measure; 9] = [
+    pub(crate) const ALL: [Measure; 10] = [
         Measure::Attempt,
         Measure::Drain,
         Measure::Latency,
@@ -60,7 +63,10 @@ impl Measure {
         Measure::Density,
         Measure::Cold,
         Measure::Account,
+        Measure::Churn,
     ];
+    /// All but that which takes longer than the others together.
+    pub(crate) const IN_ONE_RUN: &[Measure] = Measure::ALL.split_at(Measure::ALL.len() - 1).0;
 }
 
 /// What is measured with.
@@ -96,5 +102,6 @@ pub(crate) async fn measure(measure: Measure, setup: &Setup) -> anyhow::Result<V
         Measure::Density => density::measure(setup).await,
         Measure::Cold => cold::measure(setup).await,
         Measure::Account => account::measure(setup).await,
+        Measure::Churn => churn::measure(setup).await,
     }
 }

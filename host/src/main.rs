@@ -1,5 +1,6 @@
 //! The program `flowmonkey`: wiring and printing around the library.
 
+mod allocator;
 mod bench;
 mod cli;
 mod config;

@@ -3,6 +3,7 @@
 
 mod admission;
 mod attempt;
+mod batch;
 mod capability;
 mod compile;
 mod config_values;
@@ -11,6 +12,7 @@ mod description;
 mod engine;
 mod grants;
 mod inspection;
+mod lane;
 mod limits;
 mod shape;
 mod stdio;
@@ -24,7 +26,7 @@ pub use capability::{
     AttemptHost, Beyond, HostFault, HttpConfig, LogLevel, MadeRequest, Playback, RecordedAnswer, Resolve,
 };
 pub(crate) use capability::{Trust, authority, origin_of};
-pub use compile::{ChildCompiler, Compilation, compile_if_asked};
+pub use compile::{ChildCompiler, Compilation, compile_if_asked, is_compiler};
 pub use config_values::{ConfigValues, SecretTooShort};
 pub use control::{Control, Directive, Interruption};
 pub use grants::{Allowance, Grants, InvalidOrigin, Meeting, Origin, OriginPattern, Scheme};
@@ -37,13 +39,15 @@ use attempt::AttemptState;
 use capability::Network;
 use compile::Compiler;
 use description::Callee;
-use engine::Engines;
+use engine::{Engines, Lane};
+use lane::Lanes;
 use std::any::Any;
 use std::future::poll_fn;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
 use ticker::Busy;
 use tokio::runtime::{Builder, Runtime};
@@ -102,8 +106,13 @@ pub struct SandboxError(String);
 pub struct Prepared {
     metered: bool,
     surface: Surface,
-    /// In one count of who uses it, which all threads share.
-    pre: Arc<bindings::JobHandlerPre<AttemptState>>,
+    linked: Lanes<Arc<Linked>>,
+}
+
+/// A component on one engine, linked to what the host offers.
+struct Linked {
+    pre: bindings::JobHandlerPre<AttemptState>,
+    lane: Arc<Lane>,
 }
 
 impl Prepared {
@@ -126,7 +135,7 @@ pub struct Sandbox {
     attempts_max: usize,
     places: Arc<Semaphore>,
     memory_bytes_ceiling: usize,
-    network: Arc<Network>,
+    network: Network,
     /// `None` only while dropping.
     guests: Option<Runtime>,
 }
@@ -143,12 +152,16 @@ impl Sandbox {
         let compiler = Compiler::new(&config.compilation).map_err(|why| failed("compiler", why))?;
         let engines =
             Engines::new(config.clone()).map_err(|error| failed("wasmtime", format!("{error:#}")))?;
+        let next_lane = AtomicUsize::new(0);
         let guests = Builder::new_multi_thread()
             .worker_threads(config.threads.get() as usize)
             .thread_name("guest")
+            .on_thread_start(move || lane::enter(&next_lane))
             .enable_time()
-            // Look at timers every few polls: with spinning guests a poll takes a whole tick.
+            // Look at timers, and at what comes from other threads, every few polls: with spinning guests a poll takes a
+            // whole tick.
             .event_interval(3)
+            .global_queue_interval(3)
             .build()
             .map_err(|error| failed("threads", error.to_string()))?;
         let network = Network::new(&config.http).map_err(|why| failed("http", why))?;
@@ -158,7 +171,7 @@ impl Sandbox {
             attempts_max: config.attempts_max.get() as usize,
             places: Arc::new(Semaphore::new(config.attempts_max.get() as usize)),
             memory_bytes_ceiling: config.memory_bytes_ceiling,
-            network: Arc::new(network),
+            network,
             guests: Some(guests),
         })
     }
@@ -181,15 +194,18 @@ impl Sandbox {
     /// would mend that.
     pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Prepared, LoadError> {
         let surface = admission::admit(bytes, limits)?;
-        let engine = &self.engines.get(limits).map_err(|error| LoadError::Host(format!("{error:#}")))?;
-        let component = self.compiler.component(engine, bytes, limits)?;
-        surface.check_types(&component)?;
-        let mut linker = Linker::new(engine);
-        let linked = capability::add_to_linker(&mut linker)
-            .and_then(|()| linker.instantiate_pre(&component))
-            .and_then(bindings::JobHandlerPre::new);
-        let pre = linked.map_err(|error| LoadError::Link(trap::without_backtrace(&error)))?;
-        Ok(Prepared { metered: limits.fuel.is_some(), surface, pre: Arc::new(pre) })
+        let lanes = self.engines.get(limits).map_err(|error| LoadError::Host(format!("{error:#}")))?;
+        let components = self.compiler.components(&lanes, bytes, limits)?;
+        surface.check_types(components.first())?;
+        let linked = lanes.with(&components, |lane, component| {
+            let mut linker = Linker::new(&lane.engine);
+            capability::add_to_linker(&mut linker)?;
+            let pre = linker.instantiate_pre(component).and_then(bindings::JobHandlerPre::new)?;
+            Ok(Arc::new(Linked { pre, lane: lane.clone() }))
+        });
+        let linked =
+            linked.map_err(|error: wasmtime::Error| LoadError::Link(trap::without_backtrace(&error)))?;
+        Ok(Prepared { metered: limits.fuel.is_some(), surface, linked })
     }
 
     /// Runs one attempt to its end, whatever that is. Never fails: what goes wrong is the outcome.
@@ -197,16 +213,19 @@ impl Sandbox {
     /// The wall clock starts when a place is free. When the returned future is dropped, the guest is
     /// stopped too.
     pub async fn run(&self, prepared: &Prepared, context: AttemptContext) -> Report {
-        self.call(Callee::Run(prepared.pre.clone()), prepared.metered, context).await
+        let linked = prepared.linked.clone();
+        self.call(move || Callee::Run(linked.here().clone()), prepared.metered, context).await
     }
 
-    /// As [`run`](Sandbox::run), for those whom [`spawn`](Sandbox::spawn) has put where guests run: saves the way
-    /// there and back, which takes longer than a short attempt.
-    pub async fn run_here(&self, prepared: &Prepared, context: AttemptContext) -> Report {
-        match self.admit(Callee::Run(prepared.pre.clone()), prepared.metered, context).await {
-            Some(attempt) => attempt.run().await,
-            None => released(),
-        }
+    /// A place for one attempt after the other, once one is free. `None` while the sandbox goes away.
+    pub async fn seat(&self) -> Option<Seat> {
+        let place = self.places.clone().acquire_owned().await.ok()?;
+        Some(Seat {
+            network: Arc::new(self.network.clone()),
+            memory_bytes_ceiling: self.memory_bytes_ceiling,
+            _busy: self.engines.ticker.busy(),
+            _place: place,
+        })
     }
 
     /// Puts work beside the guests, on their threads. It must give way as they do: nothing else runs there meanwhile.
@@ -227,51 +246,49 @@ impl Sandbox {
     /// are those of an attempt.
     pub async fn describe(&self, prepared: &Prepared, limits: &Limits) -> Result<Option<JsonText>, JobError> {
         let Some(callee) = Callee::describe(prepared)? else { return Ok(None) };
-        let report = self.call(callee, prepared.metered, description::context(limits)).await;
+        let report = self.call(|| callee, prepared.metered, description::context(limits)).await;
         description::answer(report.outcome).map(Some)
     }
 
-    async fn call(&self, callee: Callee, metered: bool, context: AttemptContext) -> Report {
-        let attempt = self.admit(callee, metered, context).await;
-        let Some(guest) = attempt.and_then(|attempt| self.spawn(attempt.run())) else { return released() };
+    /// The callee is chosen where it runs. Waits for a place.
+    async fn call(
+        &self,
+        callee: impl FnOnce() -> Callee + Send + 'static,
+        metered: bool,
+        context: AttemptContext,
+    ) -> Report {
+        let Some(seat) = self.seat().await else { return released() };
+        let guest = self.spawn(async move { seat.call(callee(), metered, context).await });
+        let Some(guest) = guest else { return released() };
         AbortOnDrop(guest).join().await
     }
-
-    /// Waits for a place. `None` while the sandbox goes away.
-    async fn admit(
-        &self,
-        callee: Callee,
-        metered: bool,
-        mut context: AttemptContext,
-    ) -> Option<AdmittedAttempt> {
-        context.limits.memory_bytes_max = context.limits.memory_bytes_max.min(self.memory_bytes_ceiling);
-        let place = self.places.clone().acquire_owned().await.ok()?;
-        let (busy, network) = (self.engines.ticker.busy(), self.network.clone());
-        Some(AdmittedAttempt { callee, metered, context, network, held: (busy, place) })
-    }
 }
 
-/// An attempt that has its place.
-struct AdmittedAttempt {
-    callee: Callee,
-    metered: bool,
-    context: AttemptContext,
+/// A place among the attempts that may be under way at once, held from one attempt to the next.
+pub struct Seat {
+    /// In a count of its own, which other threads do not touch.
     network: Arc<Network>,
-    held: (Busy, OwnedSemaphorePermit),
+    memory_bytes_ceiling: usize,
+    _busy: Busy,
+    _place: OwnedSemaphorePermit,
 }
 
-impl AdmittedAttempt {
+impl Seat {
+    /// As [`Sandbox::run`], for those whom [`Sandbox::spawn`] has put where guests run: saves the way there and back,
+    /// which takes longer than a short attempt.
+    pub async fn run(&self, prepared: &Prepared, context: AttemptContext) -> Report {
+        self.call(Callee::Run(prepared.linked.here().clone()), prepared.metered, context).await
+    }
+
     /// On the guests' threads. A panic there is the sandbox's own, and costs this attempt alone.
-    async fn run(self) -> Report {
-        let AdmittedAttempt { callee, metered, context, network, held } = self;
-        let mut attempt = pin!(attempt::run(callee, metered, context, network));
+    async fn call(&self, callee: Callee, metered: bool, mut context: AttemptContext) -> Report {
+        context.limits.memory_bytes_max = context.limits.memory_bytes_max.min(self.memory_bytes_ceiling);
+        let mut attempt = pin!(attempt::run(callee, metered, context, self.network.clone()));
         let ended = poll_fn(|turn| {
             let polled = catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(turn)));
             polled.map_or_else(|panic| Poll::Ready(Err(panic)), |polled| polled.map(Ok))
         });
-        let report = ended.await.unwrap_or_else(|panic| failed(panic_text(&*panic)));
-        drop(held);
-        report
+        ended.await.unwrap_or_else(|panic| failed(panic_text(&*panic)))
     }
 }
 

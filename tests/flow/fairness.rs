@@ -44,6 +44,10 @@ async fn fifty_spinning_guests_hold_up_neither_heartbeats_nor_neighbours(Fixture
     reaper.stop().await;
 
     let spinning = running(&store).await;
+    let others = ListFilter { status: None, handler: Some("spin".into()), limit: 100 };
+    let others = store.list(&others).await.unwrap();
+    let others: Vec<_> = others.iter().filter(|job| job.status != Status::Running).collect();
+    assert!(others.is_empty(), "{} do not run any more: {:?}", others.len(), others[0]);
     assert_eq!(spinning.len(), 50, "none has ended meanwhile");
     let taken: Vec<_> = spinning.iter().filter(|job| !job.history.is_empty() || job.attempts != 1).collect();
     assert!(taken.is_empty(), "{} were taken: {:?}", taken.len(), taken[0]);

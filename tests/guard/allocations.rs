@@ -43,6 +43,7 @@ async fn an_attempt_asks_for_little_memory() {
     let counted = {
         let sandbox = sandbox.clone();
         async move {
+            let seat = sandbox.seat().await.unwrap();
             let mut before = 0;
             for number in 0..2 * ATTEMPTS {
                 if number == ATTEMPTS {
@@ -51,7 +52,7 @@ async fn an_attempt_asks_for_little_memory() {
                 }
                 let input = JsonText::parse("{}").unwrap();
                 let context = attempt(Nowhere::Prompt, input, Limits::default());
-                let report = sandbox.run_here(&prepared, context).await;
+                let report = seat.run(&prepared, context).await;
                 assert!(matches!(report.outcome, Outcome::Success(_)), "{:?}", report.outcome);
             }
             (ASKED.get() - before) / ATTEMPTS

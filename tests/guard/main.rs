@@ -4,4 +4,5 @@
 
 mod allocations;
 mod instructions;
+mod memory;
 mod statements;

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 const EVERYBODYS: [&str; 2] = ["clock", "telemetry"];
 /// The edge: the binary's own modules.
-const EDGE: [&str; 6] = ["lib", "main", "bench", "config", "cli", "workshop"];
+const EDGE: [&str; 7] = ["lib", "main", "allocator", "bench", "config", "cli", "workshop"];
 
 /// The names behind `crate::` in a text, also where several share a brace.
 fn imports(text: &str) -> BTreeSet<String> {

@@ -3,7 +3,10 @@
 use crate::rig::{self, Run, ending, hostile, limits, metered, result, sandbox};
 use flowmonkey_jobs::sandbox::{Compilation, Limits, Sandbox, SandboxConfig};
 use serde_json::json;
+use std::collections::HashSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attempt_is_the_first_of_its_instance() {
@@ -23,6 +26,33 @@ async fn every_attempt_is_the_first_of_its_instance() {
     }
     // Four places for two hundred: they queue, and none fails for want of one.
     assert_eq!(runs.join_all().await.len(), 200);
+}
+
+/// Threads have engines and pools of their own; where an attempt begins makes no difference.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_thread_runs_what_was_prepared() {
+    let [threads, attempts_max] = [8, 64].map(|count| NonZeroU32::new(count).unwrap());
+    let config = SandboxConfig { threads, attempts_max, ..SandboxConfig::new(Compilation::InProcess) };
+    let sandbox = Arc::new(Sandbox::new(&config).unwrap());
+    let counter = Arc::new(hostile(&sandbox, "counter", &metered()));
+    let run = |_| {
+        let (seats, counter, context) = (sandbox.clone(), counter.clone(), Run::with("{}").context());
+        let attempt = async move {
+            let begun_on = std::thread::current().id();
+            let seat = seats.seat().await.unwrap();
+            assert_eq!(ending(&seat.run(&counter, context).await), "completed");
+            // Long enough for the other threads to take their share.
+            std::thread::sleep(Duration::from_millis(1));
+            begun_on
+        };
+        sandbox.spawn(attempt).unwrap()
+    };
+    let under_way: Vec<_> = (0..200).map(run).collect();
+    let mut begun_on = HashSet::new();
+    for attempt in under_way {
+        begun_on.insert(attempt.await.unwrap());
+    }
+    assert!(begun_on.len() > 1, "all attempts began on one thread");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +101,7 @@ async fn the_pool_has_as_much_as_its_places_promise() {
 async fn waiting_for_a_place_costs_no_time() {
     let sandbox = sandbox(1);
     let probe = rig::prepare(&sandbox, "probe");
-    let patient = Limits { wall_max: std::time::Duration::from_millis(400), ..limits() };
+    let patient = Limits { wall_max: Duration::from_millis(400), ..limits() };
     let sleeping = || Run { limits: patient, ..Run::with(json!({"do": "sleep", "n": 250})) };
     let (first, second) = (sleeping(), sleeping());
     let (first, second) = tokio::join!(first.on(&sandbox, &probe), second.on(&sandbox, &probe));

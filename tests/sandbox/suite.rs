@@ -108,7 +108,10 @@ async fn the_whole_suite_in_one_process_beside_a_victim() {
         }
         if round > 0 {
             assert!(entries("task") <= threads, "{} threads, {threads} before", entries("task"));
-            assert!(entries("fd") <= files, "{} descriptors, {files} before", entries("fd"));
+            // Each place that is used for the first time keeps a file of what its memory began with open; what every attempt
+            // left open would be several times as many.
+            let may_be = files + cases.len() / 2;
+            assert!(entries("fd") <= may_be, "{} descriptors, {files} before", entries("fd"));
         }
     }
     stop.store(true, Ordering::SeqCst);

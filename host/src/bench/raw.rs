@@ -64,9 +64,10 @@ pub(super) async fn round(
     let one = || {
         let (pre, input) = (pre.clone(), input.clone());
         runtime.spawn(async move {
+            let mut turn = Instant::now();
             for _ in 0..attempts / in_flight {
                 attempt(&pre, &input).await?;
-                tokio::task::yield_now().await;
+                super::attempt::give_way(&mut turn).await;
             }
             wasmtime::error::Ok(())
         })

@@ -134,6 +134,17 @@ impl Scratch {
         if jobs == 0 {
             return Ok(());
         }
+        self.insert(ids, handler, jobs, due).await?;
+        if self.is_postgres() {
+            self.execute("vacuum analyze fm_jobs").await?;
+            // A checkpoint in the middle of what is measured would hit one of the sides.
+            let _ = self.execute("checkpoint").await;
+        }
+        Ok(())
+    }
+
+    /// As [`fill_with`](Scratch::fill_with), and leaves the upkeep to the server.
+    pub(super) async fn insert(&self, ids: &str, handler: &str, jobs: u64, due: Due) -> anyhow::Result<()> {
         let Due { priority, run_at } = due;
         let insert = "insert into fm_jobs (id, handler, input, priority, run_at)";
         let input = r#"'{"to": "ada@example.com", "subject": "Hi"}'"#;
@@ -143,10 +154,7 @@ impl Scratch {
                     "{insert} select '{ids}-' || lpad(n::text, 20, '0'), '{handler}', {input}, {priority}, {run_at}
                     from generate_series(1, {jobs}) as n, (select fm_now_ms() as now offset 0) as fm_clock"
                 );
-                self.execute(&jobs).await?;
-                self.execute("vacuum analyze fm_jobs").await?;
-                // A checkpoint in the middle of what is measured would hit one of the sides.
-                let _ = self.execute("checkpoint").await;
+                self.execute(&jobs).await
             }
             Scratch::Sqlite { .. } => {
                 let jobs = format!(
@@ -155,10 +163,9 @@ impl Scratch {
                     {insert} select '{ids}-' || printf('%020d', n), '{handler}', {input}, {priority}, {run_at}
                     from counter, fm_clock; commit; pragma wal_checkpoint(truncate);"
                 );
-                self.execute(&jobs).await?;
+                self.execute(&jobs).await
             }
         }
-        Ok(())
     }
 
     /// No jobs, and no space that they took.

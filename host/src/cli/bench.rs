@@ -53,7 +53,9 @@ impl clap::ValueEnum for What {
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         match self {
-            What::All => Some(clap::builder::PossibleValue::new("all").help("Everything, in one run")),
+            What::All => {
+                Some(clap::builder::PossibleValue::new("all").help("Everything but churn, in one run"))
+            }
             What::One(measure) => measure.to_possible_value(),
         }
     }
@@ -87,7 +89,7 @@ pub(super) async fn run(args: BenchArgs, target: &Target, json: bool) -> anyhow:
 
 fn wanted(named: &[What]) -> Vec<Measure> {
     if named.is_empty() || named.contains(&What::All) {
-        return Measure::ALL.to_vec();
+        return Measure::IN_ONE_RUN.to_vec();
     }
     let one = |what: &What| match what {
         What::All => None,

@@ -136,15 +136,24 @@ struct Worker {
 
 impl Worker {
     async fn work(mut self) {
+        let sandbox = self.shared.catalog.sandbox().clone();
+        let mut seat = sandbox.seat().await;
         let mut begun = Instant::now();
-        while let Some(entered) = self.shared.ahead.next() {
-            attempt::run(&self.shared, entered, &self.recordings).await;
+        // No seat while the sandbox goes away.
+        while let Some(taken) = &seat
+            && let Some(entered) = self.shared.ahead.next()
+        {
+            attempt::run(&self.shared, entered, &self.recordings, taken).await;
             if begun.elapsed() >= TURN {
+                // Others may wait for a seat, if the sandbox is not this runner's alone.
+                drop(seat);
                 tokio::task::yield_now().await;
+                seat = sandbox.seat().await;
                 begun = Instant::now();
             }
         }
-        self.counted = false;
+        // For want of jobs, which counted it out.
+        self.counted = seat.is_none();
     }
 }
 

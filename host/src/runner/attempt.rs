@@ -5,7 +5,7 @@ use crate::catalog::{Handler, HandlerSettings, VersionFault};
 use crate::job::{
     Attempt, ErrorCode, JobError, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition,
 };
-use crate::sandbox::{AttemptContext, JobFacts, Limits};
+use crate::sandbox::{AttemptContext, JobFacts, Limits, Seat};
 use crate::store::{Claimed, Recording};
 use crate::telemetry::{AttemptEnd, AttemptName, EventKind};
 use crate::{clock, telemetry};
@@ -16,7 +16,7 @@ use std::time::Duration;
 const ELSEWHERE_PAUSE: Duration = Duration::from_secs(5);
 
 /// One attempt, from its place to the recorder. Runs where guests run.
-pub(super) async fn run(shared: &Arc<Shared>, entered: Entered, recordings: &Recordings) {
+pub(super) async fn run(shared: &Arc<Shared>, entered: Entered, recordings: &Recordings, seat: &Seat) {
     let job = &entered.active.job;
     let host = Arc::new(LeasedHost::new(shared.clone(), entered.active.clone()));
     let resolved = tokio::select! {
@@ -27,7 +27,7 @@ pub(super) async fn run(shared: &Arc<Shared>, entered: Entered, recordings: &Rec
     };
     let (handler, report) = match resolved {
         Ok(handler) if shared.phase() == Phase::Running && !ahead::is_off(&entered.active) => {
-            let report = begin(shared, &entered.active, &handler, host.clone()).await;
+            let report = begin(shared, &entered.active, &handler, host.clone(), seat).await;
             (Some(handler), report)
         }
         Err(Missing::Version(fault)) => {
@@ -57,7 +57,13 @@ fn unbegun(outcome: Outcome) -> Report {
 }
 
 /// Runs the guest.
-async fn begin(shared: &Shared, active: &Active, handler: &Handler, host: Arc<LeasedHost>) -> Report {
+async fn begin(
+    shared: &Shared,
+    active: &Active,
+    handler: &Handler,
+    host: Arc<LeasedHost>,
+    seat: &Seat,
+) -> Report {
     let Active { job, control, .. } = active;
     if let Some(error) = handler.input_error(&job.input).await {
         return unbegun(Outcome::Fatal(error));
@@ -77,7 +83,7 @@ async fn begin(shared: &Shared, active: &Active, handler: &Handler, host: Arc<Le
         control: control.clone(),
         playback: None,
     };
-    let report = shared.catalog.sandbox().run_here(&handler.prepared, context).await;
+    let report = seat.run(&handler.prepared, context).await;
     handler.judged(report).await
 }
 

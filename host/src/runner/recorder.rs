@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 /// At most so many outcomes a statement.
-const GROUP_MAX: usize = 500;
+const GROUP_MAX: usize = 1000;
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often a refusal is repeated that may be the database's and not the value's: for some twenty seconds.
 const ODD_MAX: u32 = 8;

@@ -44,7 +44,7 @@ impl Default for RunnerSettings {
             poll_interval: Duration::from_secs(1),
             batch_size: NonZeroU32::MIN.saturating_add(9),
             max_concurrent: NonZeroU32::MIN.saturating_add(4),
-            prefetch: 500,
+            prefetch: 2000,
             heartbeat_interval: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             cancel_grace: Duration::from_secs(5),

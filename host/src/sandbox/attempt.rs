@@ -4,6 +4,7 @@ use super::capability::{AttemptHost, Calls, Checkpoints, Lines, Network, Outgoin
 use super::config_values::ConfigValues;
 use super::control::{Control, Interruption};
 use super::description::{self, Callee};
+use super::engine::Lane;
 use super::grants::Grants;
 use super::limits::{Limiter, Limits};
 use super::stdio::{Capture, Stream};
@@ -150,7 +151,8 @@ pub(super) async fn run(
 ) -> Report {
     let started = Instant::now();
     let (state, input) = AttemptState::new(context, network);
-    let mut store = Store::new(callee.engine(), state);
+    let mut room = Room { lane: callee.lane(), memory_bytes: usize::MAX };
+    let mut store = Store::new(&room.lane.engine, state);
     let fuel = store.data().limits.fuel_or_endless();
     let called = match configure(&mut store, metered) {
         Ok(()) => call(&mut store, &callee, &input).await,
@@ -161,6 +163,7 @@ pub(super) async fn run(
         memory_bytes: store.data().limiter.memory_bytes(),
         wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     };
+    room.memory_bytes = usize::try_from(usage.memory_bytes).unwrap_or(usize::MAX);
     store.data_mut().outgoing.close().await;
     store.data().stderr.flush();
     let outcome = match called {
@@ -169,6 +172,21 @@ pub(super) async fn run(
         Called::Interrupted(interruption) => interrupted(interruption, &store.data().limits),
     };
     Report { outcome: without_secrets(outcome, &store.data().config), usage }
+}
+
+/// What an attempt used of its lane. Dropped after its store.
+struct Room<'a> {
+    lane: &'a Lane,
+    /// Of all memories. The most there is for as long as it is not known.
+    memory_bytes: usize,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(batch) = &self.lane.batch {
+            batch.ended(self.memory_bytes);
+        }
+    }
 }
 
 fn configure(store: &mut Store<AttemptState>, metered: bool) -> wasmtime::Result<()> {
@@ -216,9 +234,9 @@ async fn call(store: &mut Store<AttemptState>, callee: &Callee, input: &JsonText
     };
     let call = async {
         match callee {
-            Callee::Run(pre) => run_handler(store, pre, input).await.map(Returned::Run),
-            Callee::Describe { pre, describe } => {
-                description::call(store, pre, describe).await.map(Returned::Description)
+            Callee::Run(linked) => run_handler(store, &linked.pre, input).await.map(Returned::Run),
+            Callee::Describe { linked, describe } => {
+                description::call(store, &linked.pre, describe).await.map(Returned::Description)
             }
         }
     };

@@ -7,8 +7,10 @@ mod spawn;
 mod talk;
 mod turns;
 
-pub use child::compile_if_asked;
+pub use child::{compile_if_asked, is_compiler};
 
+use super::engine::Lane;
+use super::lane::Lanes;
 use super::trap::without_backtrace;
 use super::{Limits, LoadError};
 use cache::Cache;
@@ -18,10 +20,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use turns::{Places, Turns};
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
 const CACHE_BYTES_MAX: u64 = 2 << 30;
+/// Of machine code; more is loaded once for all lanes.
+const COPIED_BYTES_MAX: usize = 4 << 20;
 
 /// Where components are compiled. Compiling is where a component can first do harm: a small one can take
 /// minutes of every processor and gigabytes of memory. So there is no default: whoever builds a sandbox says
@@ -84,7 +87,7 @@ struct Key {
     compatibility: [u8; 32],
 }
 
-/// Machine code that a child of this process wrote, or that the cache vouches for. Made nowhere else.
+/// Machine code that this process or a child of it made, or that the cache vouches for. Made nowhere else.
 #[derive(Debug, Clone)]
 struct MachineCode(Arc<Vec<u8>>);
 
@@ -121,16 +124,18 @@ impl Compiler {
         Ok(Compiler { children: Some(Children { program, cache, places, turns }) })
     }
 
-    /// The component, ready for this engine. Blocks, also while others compile.
-    pub(super) fn component(
+    /// The component, ready for these lanes, whose engines are alike. Blocks, also while others compile.
+    pub(super) fn components(
         &self,
-        engine: &Engine,
+        lanes: &Lanes<Arc<Lane>>,
         bytes: &[u8],
         limits: &Limits,
-    ) -> Result<Component, LoadError> {
+    ) -> Result<Lanes<Component>, LoadError> {
+        let engine = &lanes.first().engine;
         let Some(children) = &self.children else {
-            return Component::from_binary(engine, bytes)
-                .map_err(|error| LoadError::Compile(without_backtrace(&error)));
+            let code = engine.precompile_component(bytes);
+            let code = code.map_err(|error| LoadError::Compile(without_backtrace(&error)))?;
+            return load(lanes, &MachineCode(Arc::new(code))).map_err(LoadError::Compile);
         };
         let key = Key {
             component: Sha256::digest(bytes).into(),
@@ -140,7 +145,7 @@ impl Compiler {
         let bounds =
             Bounds { time_max: limits.compile_time_max, memory_bytes_max: limits.compile_memory_bytes_max };
         let code = children.turns.once(key, bounds, || children.code(&key, bounds, bytes))?;
-        load(engine, &code).map_err(|why| {
+        load(lanes, &code).map_err(|why| {
             if let Some(cache) = &children.cache {
                 cache.discard(&key, &why);
             }
@@ -169,10 +174,14 @@ impl Children {
     }
 }
 
-/// The one place where bytes become code.
+/// The one place where bytes become code. Each lane has a copy, but of large code, whose attempts are no short ones.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; where it came from is all there is")]
-fn load(engine: &Engine, code: &MachineCode) -> Result<Component, String> {
-    // SAFETY: these bytes are what wasmtime in a child of ours made; they came through that child's pipe or
-    // from a file in a folder that only this user can write, whose hash says that it is whole.
-    unsafe { Component::deserialize(engine, code.0.as_slice()) }.map_err(|error| without_backtrace(&error))
+fn load(lanes: &Lanes<Arc<Lane>>, code: &MachineCode) -> Result<Lanes<Component>, String> {
+    let own = if code.0.len() > COPIED_BYTES_MAX { &lanes.all()[..1] } else { lanes.all() };
+    let component = |lane: &Arc<Lane>| {
+        // SAFETY: these bytes are what wasmtime made here or in a child of ours; they came through that child's
+        // pipe or from a file in a folder that only this user can write, whose hash says that it is whole.
+        unsafe { Component::deserialize(&lane.engine, code.0.as_slice()) }
+    };
+    Lanes::of(own, component).map_err(|error| without_backtrace(&error))
 }

@@ -3,14 +3,15 @@
 use super::attempt::{self, AttemptContext, AttemptState, JobFacts};
 use super::bindings::JobHandlerPre;
 use super::capability::{AttemptHost, HostFault, LogLevel};
+use super::engine::Lane;
 use super::trap::Phase;
-use super::{Control, Grants, Limits, Prepared};
+use super::{Control, Grants, Limits, Linked, Prepared};
 use crate::job::{ErrorCode, JobError, JsonText, Outcome, Progress};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
+use wasmtime::Store;
 use wasmtime::component::ComponentExportIndex;
-use wasmtime::{Engine, Store};
 
 /// Whoever needs longer computes instead of describing.
 const WALL_MAX: Duration = Duration::from_secs(5);
@@ -20,28 +21,29 @@ const BYTES_MAX: usize = 256 * 1024;
 /// Which function of the component is called.
 pub(super) enum Callee {
     /// `run`, for an attempt.
-    Run(Arc<JobHandlerPre<AttemptState>>),
+    Run(Arc<Linked>),
     /// `describe`, without a job.
-    Describe { pre: Arc<JobHandlerPre<AttemptState>>, describe: ComponentExportIndex },
+    Describe { linked: Arc<Linked>, describe: ComponentExportIndex },
 }
 
 impl Callee {
     /// The component's `describe`, if it exports the interface.
     pub(super) fn describe(prepared: &Prepared) -> Result<Option<Self>, JobError> {
         let Some(interface) = prepared.surface.metadata() else { return Ok(None) };
-        let component = prepared.pre.instance_pre().component();
+        let linked = prepared.linked.first();
+        let component = linked.pre.instance_pre().component();
         let instance = component.get_export_index(None, interface);
         let describe = instance.and_then(|instance| component.get_export_index(Some(&instance), "describe"));
         let describe = describe.ok_or_else(|| {
             let why = format!("{interface} is exported without a function `describe`");
             JobError::host(ErrorCode::HandlerLoadFailed, why)
         })?;
-        Ok(Some(Callee::Describe { pre: prepared.pre.clone(), describe }))
+        Ok(Some(Callee::Describe { linked: linked.clone(), describe }))
     }
 
-    pub(super) fn engine(&self) -> &Engine {
+    pub(super) fn lane(&self) -> &Lane {
         match self {
-            Callee::Run(pre) | Callee::Describe { pre, .. } => pre.engine(),
+            Callee::Run(linked) | Callee::Describe { linked, .. } => &linked.lane,
         }
     }
 }

@@ -1,8 +1,10 @@
+use super::batch::{self, Batch};
+use super::lane::{self, Lanes};
 use super::swap::is_swap_possible;
 use super::ticker::Ticker;
 use super::{Limits, SandboxConfig};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
     WasmFeatures,
@@ -18,9 +20,12 @@ const TABLE_BYTES_KEPT: usize = 16 * 1024;
 /// Zeroing is as quick as faulting in up to about here.
 const MEMORY_BYTES_KEPT: usize = 128 * 1024;
 /// Where the kernel tells which pages are dirty, only those are reset, and what is kept is not more than was used.
-/// All places together keep so much, but a place no more than the last and no less than above.
+/// All places of all lanes together keep so much, but a place no more than the last and no less than above.
 const SCANNED_BYTES_KEPT: usize = 64 * 1024 * 1024;
 const SCANNED_BYTES_KEPT_MAX: usize = 1024 * 1024;
+/// Of a lane, and of all lanes together.
+const WARM_PLACES_MIN: u32 = 8;
+const WARM_PLACES_MAX: u32 = 128;
 /// Core instances, memories and tables of one component. Toolchains that link several modules need a
 /// handful; one attempt's share of the pool is bounded by this.
 const CORE_INSTANCES_MAX: u32 = 64;
@@ -45,11 +50,19 @@ impl Kind {
     }
 }
 
-/// Engines of one configuration, one a [`Kind`], made when it is first asked for.
+/// An engine that one thread uses, or few.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) engine: Engine,
+    /// What goes back to the system in batches. `None`: it goes at once.
+    pub(super) batch: Option<Batch>,
+}
+
+/// Engines of one configuration, one a [`Kind`] and lane, made when they are first asked for.
 #[derive(Debug)]
 pub(super) struct Engines {
     config: SandboxConfig,
-    engines: Mutex<BTreeMap<Kind, Engine>>,
+    lanes: Mutex<BTreeMap<Kind, Lanes<Arc<Lane>>>>,
     pub(super) ticker: Ticker,
     pub(super) pooled: bool,
 }
@@ -58,29 +71,68 @@ impl Engines {
     pub(super) fn new(config: SandboxConfig) -> wasmtime::Result<Self> {
         let kind = Kind::of(&Limits::default(), &config);
         // Probed by building: pools reserve address space, which containers and `ulimit -v` may refuse.
-        let (engine, pooled) = match Engine::new(&configure(&config, true, kind)) {
-            Ok(engine) => (engine, true),
+        let (lanes, pooled) = match make(&config, true, kind) {
+            Ok(lanes) => (lanes, true),
             Err(error) => {
                 tracing::warn!(error = %format!("{error:#}"), "no instance pool; allocating on demand");
-                (Engine::new(&configure(&config, false, kind))?, false)
+                (make(&config, false, kind)?, false)
             }
         };
         let ticker = Ticker::start()?;
-        ticker.watch(&engine);
-        Ok(Engines { config, engines: Mutex::new([(kind, engine)].into()), ticker, pooled })
+        lanes.all().iter().for_each(|lane| ticker.watch(&lane.engine));
+        Ok(Engines { config, lanes: Mutex::new([(kind, lanes)].into()), ticker, pooled })
     }
 
-    pub(super) fn get(&self, limits: &Limits) -> wasmtime::Result<Engine> {
+    pub(super) fn get(&self, limits: &Limits) -> wasmtime::Result<Lanes<Arc<Lane>>> {
         let kind = Kind::of(limits, &self.config);
-        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = engines.get(&kind) {
-            return Ok(engine.clone());
+        let mut known = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lanes) = known.get(&kind) {
+            return Ok(lanes.clone());
         }
-        let engine = Engine::new(&configure(&self.config, self.pooled, kind))?;
-        self.ticker.watch(&engine);
-        engines.insert(kind, engine.clone());
-        Ok(engine)
+        let lanes = make(&self.config, self.pooled, kind)?;
+        lanes.all().iter().for_each(|lane| self.ticker.watch(&lane.engine));
+        known.insert(kind, lanes.clone());
+        Ok(lanes)
     }
+}
+
+fn make(config: &SandboxConfig, pooled: bool, kind: Kind) -> wasmtime::Result<Lanes<Arc<Lane>>> {
+    let kept = kept(config);
+    let numbers: Vec<u32> = (0..lane::count(config)).collect();
+    Lanes::of(&numbers, |_| {
+        let engine = Engine::new(&configure(config, pooled, kind, kept))?;
+        let batched = pooled && kept.batch > 1;
+        let batch = batched.then(|| Batch::new(&engine, kept.memory_bytes)).transpose()?;
+        Ok(Arc::new(Lane { engine, batch }))
+    })
+}
+
+/// What stays with a place when its attempt ends.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    /// Whether the kernel tells which pages are dirty.
+    scan: bool,
+    /// Of each memory.
+    memory_bytes: usize,
+    /// How many regions go back to the system at once.
+    batch: usize,
+}
+
+/// How many free places of a lane may wait for the handler that was there last; each holds a file of what its memory
+/// begins with open.
+fn warm_places(config: &SandboxConfig) -> u32 {
+    let lanes = lane::count(config);
+    (2 * (config.attempts_max.get() / lanes)).clamp(WARM_PLACES_MIN, WARM_PLACES_MAX / lanes)
+}
+
+fn kept(config: &SandboxConfig) -> Kept {
+    if is_swap_possible() || !PoolingAllocationConfig::is_pagemap_scan_available() {
+        // Nearly every attempt has more.
+        return Kept { scan: false, memory_bytes: MEMORY_BYTES_KEPT, batch: 1 };
+    }
+    let share = SCANNED_BYTES_KEPT / config.attempts_max.get() as usize / lane::count(config) as usize;
+    let memory_bytes = share.clamp(MEMORY_BYTES_KEPT, SCANNED_BYTES_KEPT_MAX);
+    Kept { scan: true, memory_bytes, batch: batch::REGIONS }
 }
 
 /// An engine that only compiles: its machine code runs on every engine that counts fuel, or not, like it.
@@ -105,7 +157,7 @@ fn code_config(metered: bool) -> Config {
     config
 }
 
-fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
+fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind, kept: Kept) -> Config {
     let mut config = code_config(kind.metered);
     config
         .max_wasm_stack(kind.stack_bytes)
@@ -114,7 +166,7 @@ fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind) -> Config {
         .async_stack_zeroing(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES_MAX));
     if pooled {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, kept)));
     }
     config
 }
@@ -124,17 +176,19 @@ pub(super) fn features() -> wasmtime::Result<WasmFeatures> {
     let config = SandboxConfig::new(super::Compilation::InProcess);
     // An engine without a pool costs little, and is the only one to ask.
     let kind = Kind::of(&Limits::default(), &config);
-    Ok(Engine::new(&configure(&config, false, kind))?.get_wasm_features())
+    Ok(Engine::new(&configure(&config, false, kind, kept(&config)))?.get_wasm_features())
 }
 
-fn pool(settings: &SandboxConfig) -> PoolingAllocationConfig {
+fn pool(settings: &SandboxConfig, kept: Kept) -> PoolingAllocationConfig {
     let attempts = settings.attempts_max.get();
+    // What waits for its batch holds its place.
+    let waiting = kept.batch as u32;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(attempts)
         .total_core_instances(attempts.saturating_mul(CORE_INSTANCES_MAX))
-        .total_memories(attempts.saturating_mul(MEMORIES_MAX))
-        .total_tables(attempts.saturating_mul(TABLES_MAX))
-        .total_stacks(attempts)
+        .total_memories(attempts.saturating_mul(MEMORIES_MAX).saturating_add(waiting))
+        .total_tables(attempts.saturating_mul(TABLES_MAX).saturating_add(waiting))
+        .total_stacks(attempts.saturating_add(waiting))
         .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .max_memories_per_component(MEMORIES_MAX)
         .max_memories_per_module(MEMORIES_MAX)
@@ -142,17 +196,11 @@ fn pool(settings: &SandboxConfig) -> PoolingAllocationConfig {
         .max_tables_per_module(TABLES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(settings.memory_bytes_ceiling)
-        // What is not kept goes back at once. A batch would be quicker, but holds what the last attempts
-        // used until others end, which may be never.
-        .decommit_batch_size(1)
+        .decommit_batch_size(kept.batch)
+        .max_unused_warm_slots(warm_places(settings))
         .async_stack_keep_resident(STACK_BYTES_KEPT)
         .table_keep_resident(TABLE_BYTES_KEPT)
-        .linear_memory_keep_resident(MEMORY_BYTES_KEPT)
-        .pagemap_scan(Enabled::No);
-    if !is_swap_possible() && PoolingAllocationConfig::is_pagemap_scan_available() {
-        let share = SCANNED_BYTES_KEPT / attempts as usize;
-        pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(share.clamp(MEMORY_BYTES_KEPT, SCANNED_BYTES_KEPT_MAX));
-    }
+        .linear_memory_keep_resident(kept.memory_bytes)
+        .pagemap_scan(if kept.scan { Enabled::Yes } else { Enabled::No });
     pool
 }

@@ -30,10 +30,17 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long a call waits for a connection, new or from the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Jobs in Postgres. Cheap to clone; clones share one pool.
+/// One for claims and one for outcomes, if there are so many that something is left for other calls. These calls come
+/// one after the other, and the longest of them; a pool that hands its connections out in turn would have every one
+/// of the server's processes go through the same plans, tables and indexes.
+const CONNECTIONS_FOR_GROUPS: u32 = 2;
+
+/// Jobs in Postgres. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct PgStore {
     pool: PgPool,
+    /// For calls that take or end many jobs at once.
+    groups: PgPool,
 }
 
 impl PgStore {
@@ -65,15 +72,23 @@ impl PgStore {
             .map_err(|error| StoreError::Invalid(format!("the database URL cannot be read: {error}")))?
             .application_name("flowmonkey");
         let address = describe(&options);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections_max)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // One that was just used is not asked whether it lives: that would be another way there and back.
-            .test_before_acquire(false)
-            .before_acquire(|connection, known| Box::pin(is_alive(connection, known.idle_for)))
-            .after_connect(|connection, _| Box::pin(set_up(connection)))
-            .connect_lazy_with(options);
-        let store = PgStore { pool };
+        let connections = |connections_max| {
+            PgPoolOptions::new()
+                .max_connections(connections_max)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                // One that was just used is not asked whether it lives: that would be another way there and back.
+                .test_before_acquire(false)
+                .before_acquire(|connection, known| Box::pin(is_alive(connection, known.idle_for)))
+                .after_connect(|connection, _| Box::pin(set_up(connection)))
+                .connect_lazy_with(options.clone())
+        };
+        let others = connections_max.saturating_sub(CONNECTIONS_FOR_GROUPS);
+        let store = if others < CONNECTIONS_FOR_GROUPS {
+            let pool = connections(connections_max);
+            PgStore { groups: pool.clone(), pool }
+        } else {
+            PgStore { pool: connections(others), groups: connections(CONNECTIONS_FOR_GROUPS) }
+        };
         // The pool would retry a refused connection until its time is over, and then only say so.
         let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, store.first_connection()).await;
         match connected {
@@ -107,6 +122,7 @@ impl PgStore {
     /// Ends all connections. Calls afterwards fail.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.groups.close().await;
     }
 }
 

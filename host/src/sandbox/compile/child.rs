@@ -45,6 +45,12 @@ pub(super) fn is_asked() -> bool {
     std::env::args_os().nth(1).is_some_and(|word| word == ARGUMENT)
 }
 
+/// Whether a process with these arguments, each ended by a zero as in `/proc/self/cmdline`, was started to compile. For
+/// those who must know before they can ask for memory.
+pub fn is_compiler(command_line: &[u8]) -> bool {
+    command_line.split(|byte| *byte == 0).nth(1) == Some(ARGUMENT.as_bytes())
+}
+
 /// Compiles one component and ends the process, if that is what the process was started for; else does
 /// nothing. The `main` of a program that [`ChildCompiler`](super::ChildCompiler) names calls it before anything
 /// else: what was opened or started earlier is within the compiler's reach.

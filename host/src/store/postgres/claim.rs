@@ -17,10 +17,10 @@ pub(super) async fn claim(store: &PgStore, request: &ClaimRequest) -> Result<Cla
     let mut places: Vec<u32> = request.handlers.iter().map(|one| one.places.unwrap_or(u32::MAX)).collect();
     let bounds = bounds(request);
     if bounds.is_empty() {
-        return read(&store.rows(query(request, &places)).await?);
+        return read(&store.group(query(request, &places)).await?);
     }
     within_deadline(async {
-        let mut transaction = store.pool.begin().await?;
+        let mut transaction = store.groups.begin().await?;
         let room = room(&mut transaction, &bounds).await?;
         for (one, places) in request.handlers.iter().zip(&mut places) {
             if bounds.contains_key(one.handler.as_str()) {

@@ -9,6 +9,9 @@
 -- other empty-handed. The limits of 1000 are there for the planner, which cannot know the others. A row that
 -- changed between the look and its lock has moved: it is not found where it was locked, and is left for the next.
 --
+-- An instance id is a UUID whose first 24 characters are drawn once a claim; the last 12 say where the row lay, so that
+-- none repeats. To draw each took a tenth of a claim's time.
+--
 -- The commit does not wait for the disk: a claim that a crash of the server undoes is a lease that is lost, and
 -- whatever the attempt stores durably makes the claim before it durable too.
 with wanted as (
@@ -62,7 +65,8 @@ with wanted as (
 ), taken as (
     update fm_jobs as job
     set status = 'running', attempts = job.attempts + 1, runner_id = $1,
-        instance_id = gen_random_uuid()::text, heartbeat_at = (select fm_now_ms()), beat_ms = $5::int,
+        instance_id = (select left(gen_random_uuid()::text, 24)) || encode(tidsend(job.ctid), 'hex'),
+        heartbeat_at = (select fm_now_ms()), beat_ms = $5::int,
         heartbeat_ms = greatest(job.heartbeat_ms, $5::int), updated_at = (select fm_now_ms()), waiting = null
     where job.ctid = any(array(select ctid from held))
     returning job.id, job.instance_id, job.handler, job.input::text, job.attempts::bigint,

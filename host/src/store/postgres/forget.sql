@@ -1,4 +1,4 @@
--- $1 job ids, $2 instance ids, in pairs. Returns the jobs that are gone.
+-- $1 job ids, $2 instance ids, in pairs.
 -- Completed jobs that nobody keeps. Those of executions and those that hold a key for a time stay, and are
 -- recorded like others; so are those whose lease is lost, which tells so. For the order see record.sql.
 delete from fm_jobs as job
@@ -8,4 +8,3 @@ using (
 where job.id = asked.job_id and case job.status when 'running' then job.instance_id end = asked.instance_id
     and job.execution_id is null
     and not exists (select from fm_unique_periods as period where period.job_id = asked.job_id)
-returning job.id

@@ -104,6 +104,14 @@ impl PgStore {
         self.call(query.fetch_all(&self.pool)).await
     }
 
+    /// As [`rows`](PgStore::rows), for what takes or ends many jobs.
+    pub(super) async fn group(
+        &self,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        self.call(query.fetch_all(&self.groups)).await
+    }
+
     async fn changed(&self, id: &str, rows: u64) -> Result<Changed, StoreError> {
         if rows > 0 {
             return Ok(Changed::Yes);

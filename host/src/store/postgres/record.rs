@@ -27,23 +27,19 @@ impl PgStore {
     /// Which of them need no record any more, since their jobs are gone: now, or by an earlier call.
     async fn forget(&self, recordings: &[Recording]) -> Result<Vec<bool>, StoreError> {
         let forgetful: Vec<&Recording> = recordings.iter().filter(|one| one.forgets()).collect();
-        let mut left: HashSet<&str> = forgetful.iter().map(|one| one.lease.job_id.as_str()).collect();
-        if !left.is_empty() {
-            let query = sqlx::query(sql::FORGET)
-                .bind(forgetful.iter().map(|one| one.lease.job_id.as_str()).collect::<Vec<_>>())
-                .bind(forgetful.iter().map(|one| one.lease.instance_id.as_str()).collect::<Vec<_>>());
-            for row in &self.rows(query).await? {
-                left.remove(row.try_get::<&str, _>("id")?);
+        let ids: Vec<&str> = forgetful.iter().map(|one| one.lease.job_id.as_str()).collect();
+        let mut present = HashSet::new();
+        if !ids.is_empty() {
+            let instances: Vec<&str> = forgetful.iter().map(|one| one.lease.instance_id.as_str()).collect();
+            let query = sqlx::query(sql::FORGET).bind(&ids).bind(instances);
+            let gone = self.call(query.execute(&self.groups)).await?.rows_affected();
+            if gone < ids.len() as u64 {
+                for row in self.group(sqlx::query(sql::PRESENT).bind(&ids)).await? {
+                    present.insert(row.try_get::<String, _>("id")?);
+                }
             }
         }
-        if !left.is_empty() {
-            let query = sqlx::query(sql::PRESENT).bind(left.iter().copied().collect::<Vec<_>>());
-            let rows = self.rows(query).await?;
-            let present = rows.iter().map(|row| row.try_get::<&str, _>("id"));
-            let present = present.collect::<Result<HashSet<_>, _>>()?;
-            left.retain(|id| present.contains(id));
-        }
-        Ok(recordings.iter().map(|one| one.forgets() && !left.contains(one.lease.job_id.as_str())).collect())
+        Ok(recordings.iter().map(|one| one.forgets() && !present.contains(&one.lease.job_id)).collect())
     }
 
     async fn keep(&self, rows: &[RecordingRow<'_>]) -> Result<Vec<bool>, StoreError> {
@@ -69,11 +65,11 @@ impl PgStore {
             .bind(texts(rows, |row| Some(&row.entry)))
             .bind(HISTORY_ENTRIES_MAX as i32);
         let mut written = vec![false; rows.len()];
-        note(&mut written, &self.rows(query).await?)?;
+        note(&mut written, &self.group(query).await?)?;
         if written.contains(&false) {
             let outcomes: Vec<&str> = rows.iter().map(|row| row.outcome).collect();
             let query = sqlx::query(sql::RECORDED).bind(&ids).bind(&instances).bind(outcomes);
-            note(&mut written, &self.rows(query).await?)?;
+            note(&mut written, &self.group(query).await?)?;
         }
         Ok(written)
     }

@@ -124,7 +124,7 @@ impl Exchange {
         let host = &self.origin.host;
         let found = match host.parse() {
             Ok(address) => vec![address],
-            Err(_) => match timeout_at(by, self.network.resolver.resolve(host)).await {
+            Err(_) => match timeout_at(by, self.network.resolver().resolve(host)).await {
                 Ok(Ok(found)) => found,
                 Ok(Err(error)) => return Err(unresolved(&error.to_string())),
                 Err(_) => {
