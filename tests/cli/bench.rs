@@ -15,7 +15,9 @@ fn figures(folder: &Folder, arguments: &[&str]) -> Vec<Value> {
     let figures = report["figures"].as_array().unwrap().clone();
     assert!(!figures.is_empty());
     for figure in &figures {
-        assert!(figure["value"].as_f64().unwrap() > 0.0, "{figure}");
+        // A part of so few jobs may take less than one of the ticks that are counted.
+        let value = figure["value"].as_f64().unwrap();
+        assert!(value > 0.0 || (value == 0.0 && figure["measure"] == "account"), "{figure}");
         assert_eq!(figure["goal"].is_null(), figure["holds"].is_null(), "{figure}");
         for key in ["measure", "name", "unit"] {
             assert!(!figure[key].as_str().unwrap().is_empty(), "{figure}");

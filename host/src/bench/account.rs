@@ -39,9 +39,10 @@ async fn drain(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<B
     fleet.stop().await;
     drained?;
     let part = |(name, ticks): (&'static str, f64)| {
-        (name, (ticks - before.get(name).copied().unwrap_or(0.0)) * TICK_US / jobs as f64)
+        let more = (ticks - before.get(name).copied().unwrap_or(0.0)).max(0.0);
+        (name, more * TICK_US / jobs as f64)
     };
-    Ok(after.into_iter().map(part).filter(|(_, us)| *us > 0.0).collect())
+    Ok(after.into_iter().map(part).collect())
 }
 
 /// Ticks of each part up to now.
