@@ -56,7 +56,8 @@ pub(super) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
 
 /// How quickly a round's jobs are drained beside these.
 async fn pace(setup: &Setup, scratch: &Scratch, heap: &Heap) -> anyhow::Result<f64> {
-    let jobs = setup.jobs;
+    // Enough that the jobs of the heap which the runner has leased ahead by the end do not count.
+    let jobs = 2 * setup.jobs;
     // Those that are like the round's own come after them in one row.
     if heap.handler == HANDLER && heap.due == Due::BEFORE {
         scratch.fill(HANDLER, jobs + heap.jobs).await?;
@@ -66,6 +67,6 @@ async fn pace(setup: &Setup, scratch: &Scratch, heap: &Heap) -> anyhow::Result<f
     }
     // The server writes what it was given in the background, for a while.
     tokio::time::sleep(REST).await;
-    let took = fleet::drain(setup, scratch, &setup.runner, 1).await?;
+    let took = fleet::drain_of(setup, jobs, scratch, &setup.runner, 1).await?;
     Ok(jobs as f64 / took.as_secs_f64())
 }

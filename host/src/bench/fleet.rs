@@ -34,8 +34,19 @@ pub(super) async fn drain(
     settings: &RunnerSettings,
     runners: usize,
 ) -> anyhow::Result<Duration> {
+    drain_of(setup, setup.jobs, scratch, settings, runners).await
+}
+
+/// As [`drain`], until so many are done.
+pub(super) async fn drain_of(
+    setup: &Setup,
+    jobs: u64,
+    scratch: &Scratch,
+    settings: &RunnerSettings,
+    runners: usize,
+) -> anyhow::Result<Duration> {
     let fleet = Fleet::new(scratch, &setup.sandbox, &setup.component, settings, runners).await?;
-    let took = fleet.complete(setup.jobs).await;
+    let took = fleet.complete(jobs).await;
     fleet.stop().await;
     took
 }
