@@ -55,6 +55,20 @@ async fn every_thread_runs_what_was_prepared() {
     assert!(begun_on.len() > 1, "all attempts began on one thread");
 }
 
+/// Its machine code has more than 4 MiB, and is loaded once.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_components_run_wherever_they_begin() {
+    let step = "(drop (i32.mul (local.get 0) (i32.load (local.get 0))))".repeat(12);
+    let functions = format!("(func (param i32) {step})").repeat(40_000);
+    let run = "(func (export \"run\") (param i32 i32) (result i32) (i32.const 1024))";
+    let large = flowmonkey_tests::guests::handler(&format!("{run} {functions}"));
+    let sandbox = sandbox(4);
+    let large = sandbox.prepare(&large, &metered()).unwrap();
+    for _ in 0..20 {
+        assert_eq!(ending(&Run::with("{}").on(&sandbox, &large).await), "completed");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_zero_where_another_guest_wrote() {
     let sandbox = sandbox(1);
