@@ -4,18 +4,13 @@ use flowmonkey_jobs::job::{JsonText, Outcome};
 use flowmonkey_jobs::sandbox::{Compilation, Limits, Sandbox, SandboxConfig};
 use flowmonkey_tests::alone::{Nowhere, attempt};
 use flowmonkey_tests::guests;
+use flowmonkey_tests::program::status_kib;
 
 const MIB: u64 = 1024 * 1024;
 const PAGES: u64 = 1600;
 const PAGE: u64 = 64 * 1024;
 /// Of what was used, and of all that the other tests hold meanwhile.
 const KEPT_MAX: u64 = 48 * MIB;
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() * 1024
-}
 
 #[tokio::test]
 async fn what_an_attempt_used_goes_back_when_it_ends() {
@@ -28,13 +23,13 @@ async fn what_an_attempt_used_goes_back_when_it_ends() {
             (i32.const 1024))"
     ));
     let greedy = sandbox.prepare(&greedy, &Limits::default()).unwrap();
-    let before = resident_bytes();
+    let before = status_kib("VmRSS");
     for _ in 0..3 {
         let context = attempt(Nowhere::Prompt, JsonText::parse("{}").unwrap(), Limits::default());
         let report = sandbox.run(&greedy, context).await;
         assert!(matches!(report.outcome, Outcome::Success(_)), "{:?}", report.outcome);
         assert!(report.usage.memory_bytes > bytes);
-        let kept = resident_bytes().saturating_sub(before);
+        let kept = 1024 * status_kib("VmRSS").saturating_sub(before);
         assert!(kept < KEPT_MAX, "{} MiB are still there of {} MiB", kept / MIB, bytes / MIB);
     }
 }

@@ -149,11 +149,11 @@ async fn memory_goes_back_when_an_attempt_ends() {
     );
     let filler = sandbox.prepare(&filler, &metered()).unwrap();
     let limits = Limits { memory_bytes_max: 128 * MIB, fuel: Some(1 << 40), ..limits() };
-    let before = rig::status_kib("VmRSS");
+    let before = flowmonkey_tests::program::status_kib("VmRSS");
     for n in 1..=10 {
         let report = Run { limits, ..Run::with("{}") }.on(&sandbox, &filler).await;
         assert_eq!(ending(&report), "completed");
-        let more = rig::status_kib("VmRSS").saturating_sub(before);
+        let more = flowmonkey_tests::program::status_kib("VmRSS").saturating_sub(before);
         assert!(more < 32 * 1024, "{more} KiB more than before, after {n} attempts of 64 MiB");
     }
 }

@@ -253,11 +253,3 @@ pub(crate) fn is_alone(test: &str, setting: &str) -> bool {
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "there is no test {test}");
     false
 }
-
-/// A number of this process that `/proc/self/status` has, in KiB.
-#[cfg(target_os = "linux")]
-pub(crate) fn status_kib(name: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse().unwrap()
-}

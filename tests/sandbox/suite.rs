@@ -5,7 +5,7 @@ mod made;
 
 pub(crate) use made::instances;
 
-use crate::rig::{self, Memory, Run, ending, status_kib};
+use crate::rig::{self, Memory, Run, ending};
 use cases::{Case, Guest};
 use flowmonkey_jobs::sandbox::{ChildCompiler, Compilation, Limits, Prepared, Sandbox, SandboxConfig};
 use flowmonkey_tests::{guests, program};
@@ -87,10 +87,10 @@ async fn the_whole_suite_in_one_process_beside_a_victim() {
     let cases = cases::all();
     // From here on: making the components took more than running them (proc(5) has what 5 means).
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    let made = status_kib("VmHWM");
+    let made = program::status_kib("VmHWM");
     // The first round warms up what stays: engines, threads, the allocator's own store.
     for round in 0..2 {
-        let (before, threads, files) = (status_kib("VmRSS"), entries("task"), entries("fd"));
+        let (before, threads, files) = (program::status_kib("VmRSS"), entries("task"), entries("fd"));
         for case in &cases {
             let progress = completed.load(Ordering::SeqCst);
             let (ended, _) = case.attack.run(case, case.limits, &sandbox).await;
@@ -103,7 +103,7 @@ async fn the_whole_suite_in_one_process_beside_a_victim() {
             while completed.load(Ordering::SeqCst) == progress && !victim.is_finished() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let more = status_kib("VmRSS").saturating_sub(before);
+            let more = program::status_kib("VmRSS").saturating_sub(before);
             assert!(round == 0 || more < KEPT_KIB_MAX, "{}: {more} KiB more than before", case.name);
         }
         if round > 0 {
@@ -116,7 +116,7 @@ async fn the_whole_suite_in_one_process_beside_a_victim() {
     }
     stop.store(true, Ordering::SeqCst);
     victim.await.unwrap();
-    let (completed, peak) = (completed.load(Ordering::SeqCst), status_kib("VmHWM") - made);
+    let (completed, peak) = (completed.load(Ordering::SeqCst), program::status_kib("VmHWM") - made);
     assert!(peak < PEAK_KIB_MAX, "{peak} KiB more at the most");
     let count = cases.len();
     eprintln!("{count} attacks and twins; {completed} attempts of the victim; {peak} KiB more at the most");

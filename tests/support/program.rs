@@ -241,3 +241,11 @@ impl Drop for Process {
         let _ = self.child.wait();
     }
 }
+
+/// A number of this process that `/proc/self/status` has, in KiB.
+#[cfg(target_os = "linux")]
+pub fn status_kib(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse().unwrap()
+}

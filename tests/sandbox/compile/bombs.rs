@@ -57,9 +57,7 @@ fn what_is_too_large_is_not_even_started() {
 
 /// Peak of this process's memory, in bytes.
 fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    usize::try_from(program::status_kib("VmHWM")).unwrap() * 1024
 }
 
 #[test]
