@@ -130,6 +130,11 @@ async fn a_key_for_a_time_answers_with_its_holder_until_the_time_is_over(f: Fixt
     assert_ne!(second, first);
     assert_eq!(enqueue(&f, arguments).await, second);
     assert_eq!(get(&f, &second).await.unique_key, None);
+    // It goes with the job that holds it, and with no other.
+    for (id, left) in [(first, 1), (second, 0)] {
+        f.execute(&format!("delete from fm_jobs where id = '{id}'")).await;
+        assert_eq!(f.number("select count(*) from fm_unique_periods").await, left);
+    }
 }
 
 async fn keys_are_shared_with_the_stores_own_creates(f: Fixture) {

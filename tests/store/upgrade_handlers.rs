@@ -60,11 +60,18 @@ async fn postgres_jobs_live_on() {
     let database = PgDatabase::empty().await;
     third(migrations!("postgres")).run(&database.pool).await.unwrap();
     sqlx::raw_sql(ROWS).execute(&database.pool).await.unwrap();
+    let timed = "select fm_enqueue('timed', '{}', null, 1000, 0, 3, 'k', 60000, null, null)";
+    sqlx::query(timed).execute(&database.pool).await.unwrap();
     let store = Arc::new(PgStore::migrate(&database.url).await.unwrap());
     // Programs go on calling it as they did.
     let call = "select fm_enqueue('later', '{}', null, 1000, 0, 3, 'k', null, null, null)";
     sqlx::query(call).execute(&database.pool).await.unwrap();
-    live_on(Fixture { store, database: Database::Postgres(database) }).await;
+    let f = Fixture { store, database: Database::Postgres(database) };
+    // A key that was held for a time before goes with its job as well.
+    assert_eq!(f.number("select count(*) from fm_unique_periods").await, 1);
+    f.execute("delete from fm_jobs where handler = 'timed'").await;
+    assert_eq!(f.number("select count(*) from fm_unique_periods").await, 0);
+    live_on(f).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

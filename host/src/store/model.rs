@@ -111,6 +111,13 @@ pub struct Claimed {
     pub pinned_version: Option<String>,
 }
 
+impl Claimed {
+    /// By which the jobs of a claim are ordered: the smallest goes first.
+    pub(super) fn turn(&self) -> (i16, i64, &str) {
+        (self.priority, self.run_at, &self.lease.job_id)
+    }
+}
+
 /// Whether a lease still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseState {

@@ -88,6 +88,8 @@ fn query<'q>(request: &'q ClaimRequest, places: &[u32]) -> Query<'q, Postgres, P
 fn read(rows: &[PgRow]) -> Result<Claim, StoreError> {
     // One row without a job says whether there is more, too.
     let more = rows.first().map(|row| row.try_get("more")).transpose()?.unwrap_or(false);
-    let jobs = rows.iter().filter(|row| row.try_get::<&str, _>("id").is_ok());
-    Ok(Claim { jobs: jobs.map(row::claimed).collect::<Result<_, _>>()?, more })
+    let taken = rows.iter().filter(|row| row.try_get::<&str, _>("id").is_ok());
+    let mut jobs = taken.map(row::claimed).collect::<Result<Vec<_>, _>>()?;
+    jobs.sort_unstable_by(|one, other| one.turn().cmp(&other.turn()));
+    Ok(Claim { jobs, more })
 }

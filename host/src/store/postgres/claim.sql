@@ -1,6 +1,6 @@
 -- $1 runner, $2 handlers, $3 places of each, $4 limit up to 1000, $5 heartbeat interval in ms
--- Always one row or more: `more` says whether due jobs are left, and id is null where none was taken. Jobs of
--- a handler that is paused are not seen at all.
+-- Always one row or more: `more` says whether due jobs are left, and id is null where none was taken. In no order:
+-- to sort the rows here took an eighth of a claim's time. Jobs of a handler that is paused are not seen at all.
 --
 -- First a look without locks, handler by handler and priority by priority, each in its own stretch of the
 -- index fm_jobs_due: jobs of other handlers, of later, and of signals cost nothing. It sees one job more than
@@ -79,4 +79,3 @@ from (
     select count(*) as jobs, set_config('synchronous_commit', 'off', true) as unhurried from candidate
 ) as seen
 left join taken on true
-order by taken.priority, taken.run_at, taken.id

@@ -21,10 +21,10 @@ with asked as (
     returning job_id
 )
 insert into fm_jobs (id, execution_id, step_id, handler, input, run_at, priority, max_attempts, unique_key,
-    retry, heartbeat_timeout_ms, pinned_version)
+    timed_key, retry, heartbeat_timeout_ms, pinned_version)
 select id, execution_id, step_id, handler, input::jsonb, coalesce(at_ms, fm_now_ms() + delay_ms), priority,
-    max_attempts, case when unique_ms is null then unique_key end, retry::jsonb, heartbeat_timeout_ms,
-    pinned_version
+    max_attempts, case when unique_ms is null then unique_key end, unique_ms is not null, retry::jsonb,
+    heartbeat_timeout_ms, pinned_version
 from asked
 where unique_ms is null or id in (select job_id from period)
 order by handler, unique_key, id

@@ -7,6 +7,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("idempotency", include_str!("../../../../migrations/postgres/0003_idempotency.sql")),
     ("handlers", include_str!("../../../../migrations/postgres/0004_handlers.sql")),
     ("pace", include_str!("../../../../migrations/postgres/0005_pace.sql")),
+    ("timed keys", include_str!("../../../../migrations/postgres/0006_timed_keys.sql")),
 ];
 
 /// How many migrations the database has.

@@ -33,9 +33,7 @@ impl LeaseStore for SqliteStore {
         let rows = query.fetch_all(&self.writer).await?;
         let mut jobs = rows.iter().map(row::claimed).collect::<Result<Vec<_>, _>>()?;
         // `returning` promises no order.
-        jobs.sort_by(|a, b| {
-            (a.priority, a.run_at, &a.lease.job_id).cmp(&(b.priority, b.run_at, &b.lease.job_id))
-        });
+        jobs.sort_unstable_by(|one, other| one.turn().cmp(&other.turn()));
         Ok(Claim { more: jobs.len() >= request.limit as usize, jobs })
     }
 
