@@ -1,9 +1,11 @@
 //! What a guest returns, and what the host makes of it.
 
-use crate::rig::{Run, ending, error, limits, result};
+use crate::rig::{Run, ending, error, limits, result, sandbox};
 use flowmonkey_jobs::job::{Outcome, WAIT_MAX, Wake};
 use flowmonkey_jobs::sandbox::{Control, Directive, Limits};
+use flowmonkey_tests::guests::{self, HostFunction};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,4 +142,63 @@ async fn deep_calls_end_with_a_code() {
     let report = run.probe().await;
     // Rust guests keep a stack of their own in memory, and may leave that before the real one.
     assert!(["STACK_OVERFLOW", "TRAP"].contains(&ending(&report)), "{:?}", report.outcome);
+}
+
+const SAVE: HostFunction = HostFunction {
+    name: "save",
+    import: r#"(import "flowmonkey:jobs/checkpoint@0.1.0" (instance $host
+        (type $host-error' (variant (case "denied" string) (case "limit-exceeded" string) (case "lease-lost")
+            (case "unavailable" string) (case "invalid" string) (case "other" string)))
+        (export "host-error" (type $host-error (eq $host-error')))
+        (export "save" (func (param "key" string) (param "value" string)
+            (result (result (error $host-error)))))))"#,
+    function: "save",
+};
+const LOG: HostFunction = HostFunction {
+    name: "log",
+    import: r#"(import "flowmonkey:jobs/log@0.1.0" (instance $host
+        (type $level' (enum "trace" "debug" "info" "warn" "error"))
+        (export "level" (type $level (eq $level')))
+        (export "log" (func (param "level" $level) (param "message" string)
+            (param "fields" (list (tuple string string)))))))"#,
+    function: "log",
+};
+
+/// A handler that calls itself without end, and the host at each level, with five numbers: so also where its stack is
+/// nearly used up, and the host works on what is left of it.
+fn calls_at_every_depth(host: &HostFunction, arguments: [u32; 5]) -> Vec<u8> {
+    let arguments: String = arguments.iter().map(|one| format!("(i32.const {one})")).collect();
+    guests::component(&guests::importing_text(
+        host,
+        &format!(
+            r#"(import "host" "{name}" (func $call (param i32 i32 i32 i32 i32)))
+            (data (memory $memory) (i32.const 2048) "k[true]")
+            (func $deeper (param i32) (result i32)
+                (call $call {arguments})
+                (i32.add (i32.const 1) (call $deeper (i32.load8_u (i32.const 4096)))))
+            (func (export "run") (param i32 i32) (result i32)
+                (drop (call $deeper (i32.const 0))) (i32.const 1024))"#,
+            name = host.name
+        ),
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_has_room_where_a_guests_stack_ends() {
+    let sandbox = sandbox(1);
+    let limits = Limits {
+        fuel: Some(1 << 40),
+        store_calls_per_second: u32::MAX,
+        log_lines_max: usize::MAX,
+        ..limits()
+    };
+    let limits = Limits { log_bytes_max: usize::MAX, ..limits };
+    for (host, arguments) in [(&SAVE, [2048, 1, 2049, 6, 4096]), (&LOG, [2, 2048, 7, 4096, 1])] {
+        let prepared = sandbox.prepare(&calls_at_every_depth(host, arguments), &limits).unwrap();
+        let run = Run { limits, ..Run::with("1") };
+        let report = run.on(&sandbox, &prepared).await;
+        assert_eq!(ending(&report), "STACK_OVERFLOW", "{}: {:?}", host.name, report.outcome);
+        let served = run.host.calls.load(Ordering::Relaxed) + run.host.lines.lock().unwrap().len();
+        assert!(served > 1000, "{}: only {served} levels, or calls that were refused", host.name);
+    }
 }

@@ -10,12 +10,13 @@ use wasmtime::{
     WasmFeatures,
 };
 
-/// What host calls have of a stack beyond the guest's own share.
-const HOST_STACK_BYTES: usize = 3 * 512 * 1024;
+/// What host calls have of a stack beyond the guest's own share: those that were tried where a guest's stack ends got by
+/// with a page. Not more, since the kernel looks through all of a stack when an attempt ends.
+const HOST_STACK_BYTES: usize = 512 * 1024;
 const GUEST_STACK_BYTES_MIN: usize = 64 * 1024;
 /// So much of a stack, a table or a memory is zeroed by hand and kept when an attempt ends, instead of being
 /// given back to the system and faulted in again by the next.
-const STACK_BYTES_KEPT: usize = 32 * 1024;
+const STACK_BYTES_KEPT: usize = 16 * 1024;
 const TABLE_BYTES_KEPT: usize = 16 * 1024;
 /// Zeroing is as quick as faulting in up to about here.
 const MEMORY_BYTES_KEPT: usize = 128 * 1024;
@@ -97,12 +98,12 @@ impl Engines {
 }
 
 fn make(config: &SandboxConfig, pooled: bool, kind: Kind) -> wasmtime::Result<Lanes<Arc<Lane>>> {
-    let kept = kept(config);
+    let kept = pooled.then(|| kept(config));
     let numbers: Vec<u32> = (0..lane::count(config)).collect();
     Lanes::of(&numbers, |_| {
-        let engine = Engine::new(&configure(config, pooled, kind, kept))?;
-        let batched = pooled && kept.batch > 1;
-        let batch = batched.then(|| Batch::new(&engine, kept.memory_bytes)).transpose()?;
+        let engine = Engine::new(&configure(config, kind, kept))?;
+        let batched = kept.filter(|kept| kept.batch > 1);
+        let batch = batched.map(|kept| Batch::new(&engine, kept.memory_bytes)).transpose()?;
         Ok(Arc::new(Lane { engine, batch }))
     })
 }
@@ -157,7 +158,8 @@ fn code_config(metered: bool) -> Config {
     config
 }
 
-fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind, kept: Kept) -> Config {
+/// With a pool where what is kept is known.
+fn configure(settings: &SandboxConfig, kind: Kind, kept: Option<Kept>) -> Config {
     let mut config = code_config(kind.metered);
     config
         .max_wasm_stack(kind.stack_bytes)
@@ -165,7 +167,7 @@ fn configure(settings: &SandboxConfig, pooled: bool, kind: Kind, kept: Kept) -> 
         // What one guest left on a stack must not be there for the next, even if a compiler bug reads it.
         .async_stack_zeroing(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES_MAX));
-    if pooled {
+    if let Some(kept) = kept {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings, kept)));
     }
     config
@@ -176,7 +178,7 @@ pub(super) fn features() -> wasmtime::Result<WasmFeatures> {
     let config = SandboxConfig::new(super::Compilation::InProcess);
     // An engine without a pool costs little, and is the only one to ask.
     let kind = Kind::of(&Limits::default(), &config);
-    Ok(Engine::new(&configure(&config, false, kind, kept(&config)))?.get_wasm_features())
+    Ok(Engine::new(&configure(&config, kind, None))?.get_wasm_features())
 }
 
 fn pool(settings: &SandboxConfig, kept: Kept) -> PoolingAllocationConfig {
