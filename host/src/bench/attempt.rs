@@ -93,9 +93,12 @@ impl Side {
     async fn sandboxed(&self) -> anyhow::Result<f64> {
         let begun = Instant::now();
         let one = || {
-            let (sandbox, prepared, json) = (self.sandbox.clone(), self.prepared.clone(), self.json.clone());
+            let (sandbox, prepared) = (self.sandbox.clone(), self.prepared.clone());
+            let input = self.input.clone();
             self.sandbox.spawn(async move {
                 let seat = sandbox.seat().await.context("no seat")?;
+                // Its own, as each job's is: otherwise all would count who uses the one.
+                let json = JsonText::parse(&input).context("the input")?;
                 let mut turn = Instant::now();
                 for _ in 0..ATTEMPTS / IN_FLIGHT {
                     let context = nowhere::context(json.clone(), Limits::default());

@@ -67,6 +67,6 @@ async fn pace(setup: &Setup, scratch: &Scratch, heap: &Heap) -> anyhow::Result<f
     }
     // The server writes what it was given in the background, for a while.
     tokio::time::sleep(REST).await;
-    let took = fleet::drain_of(setup, jobs, scratch, &setup.runner, 1).await?;
+    let took = fleet::drain(setup, jobs, scratch, &setup.runner, 1).await?;
     Ok(jobs as f64 / took.as_secs_f64())
 }

@@ -33,7 +33,7 @@ async fn rounds(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<
     for round in 0..ROUNDS {
         // Ids grow as ours do.
         scratch.insert(&format!("{HANDLER}-{round:06}"), HANDLER, setup.jobs, Due::BEFORE).await?;
-        let took = fleet::drain(setup, scratch, &settings, 1).await?;
+        let took = fleet::drain(setup, setup.jobs, scratch, &settings, 1).await?;
         paces.push(setup.jobs as f64 / took.as_secs_f64());
         if keep {
             purge(scratch).await?;

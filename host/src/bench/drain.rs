@@ -68,7 +68,7 @@ async fn raw(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<f64
 async fn one(setup: &Setup, scratch: &Scratch, keep: bool) -> anyhow::Result<f64> {
     scratch.fill(fleet::HANDLER, setup.jobs).await?;
     let settings = RunnerSettings { forget_completed: !keep, ..setup.runner.clone() };
-    let took = fleet::drain(setup, scratch, &settings, 1).await?;
+    let took = fleet::drain(setup, setup.jobs, scratch, &settings, 1).await?;
     let expected = if keep { setup.jobs as i64 } else { 0 };
     let left = scratch.number("select count(*) from fm_jobs where status = 'completed'").await?;
     anyhow::ensure!(left == expected, "{left} rows of completed jobs instead of {expected}");

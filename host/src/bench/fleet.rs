@@ -27,18 +27,8 @@ pub(super) async fn catalog(config: &SandboxConfig, component: &[u8]) -> anyhow:
     tokio::task::spawn_blocking(load).await.context("the sandbox")?
 }
 
-/// How long so many runners take for a round's jobs, which are there.
+/// How long so many runners take for so many jobs, which are there.
 pub(super) async fn drain(
-    setup: &Setup,
-    scratch: &Scratch,
-    settings: &RunnerSettings,
-    runners: usize,
-) -> anyhow::Result<Duration> {
-    drain_of(setup, setup.jobs, scratch, settings, runners).await
-}
-
-/// As [`drain`], until so many are done.
-pub(super) async fn drain_of(
     setup: &Setup,
     jobs: u64,
     scratch: &Scratch,

@@ -21,7 +21,7 @@ async fn on(setup: &Setup, scratch: &Scratch) -> anyhow::Result<Vec<Figure>> {
     for _ in 0..ROUNDS {
         for (place, runners) in RUNNERS.into_iter().enumerate() {
             scratch.fill(HANDLER, setup.jobs).await?;
-            let took = fleet::drain(setup, scratch, &setup.runner, runners).await?;
+            let took = fleet::drain(setup, setup.jobs, scratch, &setup.runner, runners).await?;
             paces[place].push(setup.jobs as f64 / took.as_secs_f64());
             ratios[place].push(paces[place][paces[place].len() - 1] / paces[0][paces[0].len() - 1]);
             let once = "select count(*) from fm_jobs where status = 'completed' and attempts = 1
