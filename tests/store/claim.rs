@@ -26,6 +26,9 @@ on_both_stores! {
     the_oldest_due_goes_first_within_a_priority,
     the_order_holds_across_handlers,
     a_backlog_is_worked_off_in_batches,
+    what_comes_late_is_found_behind_what_was_claimed,
+    what_comes_late_is_found_where_nothing_else_is_left,
+    what_comes_late_goes_first_soon,
     a_claim_ends_the_wait,
 }
 
@@ -213,4 +216,51 @@ async fn a_claim_ends_the_wait(f: Fixture) {
     assert!(get(&f, &lease.job_id).await.waiting.is_some());
     claim_one(&f).await;
     assert_eq!(get(&f, &lease.job_id).await.waiting, None);
+}
+
+/// Due one after the other.
+async fn many(f: &Fixture, jobs: i64) {
+    let due = (0..jobs).map(|at| NewJob { start: Start::At(1000 + at), ..new_job() });
+    f.store.create_many(due.collect()).await.unwrap();
+}
+
+async fn due_first(f: &Fixture) -> String {
+    f.store.create(NewJob { start: Start::At(1), ..new_job() }).await.unwrap().job.id
+}
+
+/// A claim of many may begin where the last one ended.
+async fn what_comes_late_is_found_behind_what_was_claimed(f: Fixture) {
+    for between in [0, 100] {
+        many(&f, 100 + between).await;
+        assert_eq!(claim(&f, 100).await.len(), 100);
+        let late = due_first(&f).await;
+        let mut claimed = Vec::new();
+        loop {
+            let next = f.store.claim(&request(100)).await.unwrap();
+            claimed.extend(next.jobs.into_iter().map(|job| job.lease.job_id));
+            if !next.more {
+                break;
+            }
+        }
+        assert!(claimed.contains(&late), "{between} between: it was left behind");
+        assert_eq!(claimed.len() as i64, between + 1);
+    }
+}
+
+async fn what_comes_late_is_found_where_nothing_else_is_left(f: Fixture) {
+    many(&f, 101).await;
+    assert_eq!(claim(&f, 100).await.len(), 100);
+    f.execute("delete from fm_jobs where status = 'pending'").await;
+    let late = due_first(&f).await;
+    assert_eq!(claim_one(&f).await.lease.job_id, late);
+}
+
+async fn what_comes_late_goes_first_soon(f: Fixture) {
+    many(&f, 300).await;
+    for _ in 0..2 {
+        assert_eq!(claim(&f, 100).await.len(), 100);
+    }
+    let late = due_first(&f).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(claim(&f, 1).await[0].lease.job_id, late);
 }

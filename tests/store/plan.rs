@@ -40,8 +40,8 @@ async fn the_busy_statements_read_an_index() {
     let table = [
         (
             "claim.sql",
-            "(text, text[], int[], int, int)",
-            "('r', '{handler-1,handler-3,other}', '{10,10,2}', 10, 10000)",
+            "(text, text[], int[], int, int, text[], int[], bigint[], text[])",
+            "('r', '{handler-1,handler-3,other}', '{10,10,2}', 10, 10000, '{handler-1}', '{0}', '{5}', '{a}')",
             "fm_jobs_due",
         ),
         ("reap.sql", "(bigint, bigint, text, int)", "(1000, 100, '{}', 32)", "fm_jobs_heartbeat"),

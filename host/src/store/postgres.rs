@@ -3,6 +3,7 @@
 mod claim;
 mod create;
 mod effects;
+mod ends;
 mod executions;
 mod guest;
 mod handlers;
@@ -20,6 +21,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A call that takes longer is given up and counts as [`StoreError::Unavailable`]: a database that
@@ -41,6 +43,7 @@ pub struct PgStore {
     pool: PgPool,
     /// For calls that take or end many jobs at once.
     groups: PgPool,
+    ends: Arc<ends::Ends>,
 }
 
 impl PgStore {
@@ -85,9 +88,10 @@ impl PgStore {
         let others = connections_max.saturating_sub(CONNECTIONS_FOR_GROUPS);
         let store = if others < CONNECTIONS_FOR_GROUPS {
             let pool = connections(connections_max);
-            PgStore { groups: pool.clone(), pool }
+            PgStore { groups: pool.clone(), pool, ends: Arc::default() }
         } else {
-            PgStore { pool: connections(others), groups: connections(CONNECTIONS_FOR_GROUPS) }
+            let groups = connections(CONNECTIONS_FOR_GROUPS);
+            PgStore { pool: connections(others), groups, ends: Arc::default() }
         };
         // The pool would retry a refused connection until its time is over, and then only say so.
         let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, store.first_connection()).await;

@@ -1,3 +1,4 @@
+use super::ends::Beginnings;
 use super::{PgStore, sql, within_deadline};
 use crate::store::row::{self, Columns};
 use crate::store::{Claim, ClaimRequest, StoreError};
@@ -9,15 +10,35 @@ use std::collections::BTreeMap;
 /// More in one statement would not be quicker.
 const CLAIM_MAX: u32 = 1000;
 
-/// One statement, but where a handler is bounded over the whole fleet.
+/// Never says that there is nothing without having looked at all that is due.
 pub(super) async fn claim(store: &PgStore, request: &ClaimRequest) -> Result<Claim, StoreError> {
     if request.handlers.is_empty() || request.limit == 0 {
         return Ok(Claim::default());
     }
+    let begin = store.ends.beginnings();
+    let claim = claim_from(store, request, &begin).await?;
+    store.ends.note(&claim);
+    if claim.more || begin.is_first() {
+        return Ok(claim);
+    }
+    if !claim.jobs.is_empty() {
+        return Ok(Claim { more: true, ..claim });
+    }
+    let claim = claim_from(store, request, &Beginnings::default()).await?;
+    store.ends.note(&claim);
+    Ok(claim)
+}
+
+/// One statement, but where a handler is bounded over the whole fleet.
+async fn claim_from(
+    store: &PgStore,
+    request: &ClaimRequest,
+    begin: &Beginnings,
+) -> Result<Claim, StoreError> {
     let mut places: Vec<u32> = request.handlers.iter().map(|one| one.places.unwrap_or(u32::MAX)).collect();
     let bounds = bounds(request);
     if bounds.is_empty() {
-        return read(&store.group(query(request, &places)).await?);
+        return read(&store.group(query(request, &places, begin)).await?);
     }
     within_deadline(async {
         let mut transaction = store.groups.begin().await?;
@@ -27,7 +48,7 @@ pub(super) async fn claim(store: &PgStore, request: &ClaimRequest) -> Result<Cla
                 *places = (*places).min(room.get(&one.handler).copied().unwrap_or(0));
             }
         }
-        let claim = read(&query(request, &places).fetch_all(&mut *transaction).await?)?;
+        let claim = read(&query(request, &places, begin).fetch_all(&mut *transaction).await?)?;
         transaction.commit().await?;
         // A handler that a rival is just counting is looked at again.
         Ok(Claim { more: claim.more || room.len() < bounds.len(), ..claim })
@@ -74,7 +95,11 @@ async fn room(
     Ok(room)
 }
 
-fn query<'q>(request: &'q ClaimRequest, places: &[u32]) -> Query<'q, Postgres, PgArguments> {
+fn query<'q>(
+    request: &'q ClaimRequest,
+    places: &[u32],
+    begin: &Beginnings,
+) -> Query<'q, Postgres, PgArguments> {
     let handlers: Vec<&str> = request.handlers.iter().map(|one| one.handler.as_str()).collect();
     let places: Vec<i32> = places.iter().map(|places| i32::try_from(*places).unwrap_or(i32::MAX)).collect();
     sqlx::query(sql::CLAIM)
@@ -83,6 +108,10 @@ fn query<'q>(request: &'q ClaimRequest, places: &[u32]) -> Query<'q, Postgres, P
         .bind(places)
         .bind(request.limit.min(CLAIM_MAX) as i32)
         .bind(i32::try_from(request.heartbeat_interval.as_millis()).unwrap_or(i32::MAX))
+        .bind(begin.handlers.clone())
+        .bind(begin.priorities.clone())
+        .bind(begin.due.clone())
+        .bind(begin.ids.clone())
 }
 
 fn read(rows: &[PgRow]) -> Result<Claim, StoreError> {
