@@ -112,7 +112,8 @@ pub trait JobStore: Send + Sync + 'static {
 /// What runners and the reaper do.
 #[async_trait]
 pub trait LeaseStore: Send + Sync + 'static {
-    /// Leases due jobs: lowest priority number first, then oldest due first. Rows that another
+    /// Leases due jobs: lowest priority number first, then oldest due first; on Postgres, a job that comes late (due before
+    /// others when its transaction ends) may wait a quarter of a second for younger ones where claims are large. Rows that another
     /// transaction holds are skipped, not waited for, and so are jobs of handlers that are paused.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError>;
 

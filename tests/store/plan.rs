@@ -70,6 +70,11 @@ async fn the_busy_statements_read_an_index() {
         for (at, plan) in uses.iter().enumerate() {
             assert!(!plan.contains("Seq Scan on fm_jobs"), "{file}, use {at}:\n{plan}");
             assert!(plan.contains(index), "{file}, use {at}:\n{plan}");
+            // It begins there, and does not read all that lies before.
+            let begins = plan
+                .lines()
+                .filter(|line| line.contains("Index Cond") && line.contains("(ROW(run_at, id) >="));
+            assert_eq!(begins.count(), if file == "claim.sql" { 2 } else { 0 }, "{file}, use {at}:\n{plan}");
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::ends::Beginnings;
+use super::ends::{Beginnings, JOBS_MIN};
 use super::{PgStore, sql, within_deadline};
 use crate::store::row::{self, Columns};
 use crate::store::{Claim, ClaimRequest, StoreError};
@@ -6,6 +6,7 @@ use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{PgConnection, Row};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// More in one statement would not be quicker.
 const CLAIM_MAX: u32 = 1000;
@@ -15,17 +16,21 @@ pub(super) async fn claim(store: &PgStore, request: &ClaimRequest) -> Result<Cla
     if request.handlers.is_empty() || request.limit == 0 {
         return Ok(Claim::default());
     }
-    let begin = store.ends.beginnings();
+    if request.limit < JOBS_MIN {
+        return claim_from(store, request, &Beginnings::default()).await;
+    }
+    let begin = store.ends.beginnings(request, Instant::now());
     let claim = claim_from(store, request, &begin).await?;
-    store.ends.note(&claim);
-    if claim.more || begin.is_first() {
+    store.ends.note(&begin, &claim, Instant::now());
+    if claim.more || begin.is_look() {
         return Ok(claim);
     }
     if !claim.jobs.is_empty() {
         return Ok(Claim { more: true, ..claim });
     }
-    let claim = claim_from(store, request, &Beginnings::default()).await?;
-    store.ends.note(&claim);
+    let look = store.ends.look();
+    let claim = claim_from(store, request, &look).await?;
+    store.ends.note(&look, &claim, Instant::now());
     Ok(claim)
 }
 
