@@ -14,8 +14,9 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 const HEAP: usize = 2000;
-/// Statements a job of a heap, in all: the first claims are small.
-const OF_HEAP_MAX: f64 = 0.1;
+/// Statements a job of a heap, in all: the first claims are small, and how many outcomes a write finds together depends on
+/// the machine (0.01 to 0.19 were seen). One for each job to claim or to record it would be over 1.
+const OF_HEAP_MAX: f64 = 0.5;
 /// Statements of one job alone: its claim, its record, and looks for more that its notice is followed by.
 const OF_ONE_MAX: u64 = 12;
 const PATIENCE: Duration = Duration::from_secs(60);
