@@ -112,9 +112,10 @@ pub trait JobStore: Send + Sync + 'static {
 /// What runners and the reaper do.
 #[async_trait]
 pub trait LeaseStore: Send + Sync + 'static {
-    /// Leases due jobs: lowest priority number first, then oldest due first; on Postgres, a job that comes late (due before
-    /// others when its transaction ends) may wait a quarter of a second for younger ones where claims are large. Rows that another
-    /// transaction holds are skipped, not waited for, and so are jobs of handlers that are paused.
+    /// Leases due jobs: lowest priority number first, then oldest due first; on Postgres, a job that comes late
+    /// (due before others when its transaction ends) may wait a quarter of a second for younger ones where claims
+    /// are large. Rows that another transaction holds are skipped, not waited for, and so are jobs of handlers that
+    /// are paused.
     async fn claim(&self, request: &ClaimRequest) -> Result<Claim, StoreError>;
 
     /// Beats for many leases at once, and tells of each whether it still holds. The answers are in

@@ -154,15 +154,6 @@ const SAVE: HostFunction = HostFunction {
             (result (result (error $host-error)))))))"#,
     function: "save",
 };
-const LOG: HostFunction = HostFunction {
-    name: "log",
-    import: r#"(import "flowmonkey:jobs/log@0.1.0" (instance $host
-        (type $level' (enum "trace" "debug" "info" "warn" "error"))
-        (export "level" (type $level (eq $level')))
-        (export "log" (func (param "level" $level) (param "message" string)
-            (param "fields" (list (tuple string string)))))))"#,
-    function: "log",
-};
 
 /// A handler that calls itself without end, and the host at each level, with five numbers: so also where its stack is
 /// nearly used up, and the host works on what is left of it.
@@ -190,10 +181,11 @@ async fn the_host_has_room_where_a_guests_stack_ends() {
         fuel: Some(1 << 40),
         store_calls_per_second: u32::MAX,
         log_lines_max: usize::MAX,
+        log_bytes_max: usize::MAX,
         ..limits()
     };
-    let limits = Limits { log_bytes_max: usize::MAX, ..limits };
-    for (host, arguments) in [(&SAVE, [2048, 1, 2049, 6, 4096]), (&LOG, [2, 2048, 7, 4096, 1])] {
+    for (host, arguments) in [(&SAVE, [2048, 1, 2049, 6, 4096]), (&HostFunction::LOG, [2, 2048, 7, 4096, 1])]
+    {
         let prepared = sandbox.prepare(&calls_at_every_depth(host, arguments), &limits).unwrap();
         let run = Run { limits, ..Run::with("1") };
         let report = run.on(&sandbox, &prepared).await;

@@ -75,6 +75,19 @@ pub struct HostFunction {
     pub function: &'static str,
 }
 
+impl HostFunction {
+    /// Takes a level, a message, and fields: five numbers.
+    pub const LOG: HostFunction = HostFunction {
+        name: "log",
+        import: r#"(import "flowmonkey:jobs/log@0.1.0" (instance $host
+            (type $level' (enum "trace" "debug" "info" "warn" "error"))
+            (export "level" (type $level (eq $level')))
+            (export "log" (func (param "level" $level) (param "message" string)
+                (param "fields" (list (tuple string string)))))))"#,
+        function: "log",
+    };
+}
+
 /// The text of a [`handler`] that imports one function of the host. A `realloc` for what that returns is the
 /// text's own, never the handler's.
 pub fn importing_text(host: &HostFunction, fields: &str) -> String {

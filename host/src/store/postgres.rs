@@ -43,6 +43,7 @@ pub struct PgStore {
     pool: PgPool,
     /// For calls that take or end many jobs at once.
     groups: PgPool,
+    /// Where the last claims ended.
     ends: Arc<ends::Ends>,
 }
 
@@ -86,13 +87,13 @@ impl PgStore {
                 .connect_lazy_with(options.clone())
         };
         let others = connections_max.saturating_sub(CONNECTIONS_FOR_GROUPS);
-        let store = if others < CONNECTIONS_FOR_GROUPS {
+        let (pool, groups) = if others < CONNECTIONS_FOR_GROUPS {
             let pool = connections(connections_max);
-            PgStore { groups: pool.clone(), pool, ends: Arc::default() }
+            (pool.clone(), pool)
         } else {
-            let groups = connections(CONNECTIONS_FOR_GROUPS);
-            PgStore { pool: connections(others), groups, ends: Arc::default() }
+            (connections(others), connections(CONNECTIONS_FOR_GROUPS))
         };
+        let store = PgStore { pool, groups, ends: Arc::default() };
         // The pool would retry a refused connection until its time is over, and then only say so.
         let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, store.first_connection()).await;
         match connected {

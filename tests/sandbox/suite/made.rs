@@ -97,15 +97,6 @@ pub(super) fn polls(count: u32) -> Vec<u8> {
 
 /// Logs one line with so many empty fields.
 pub(super) fn logs_fields(count: u32) -> Vec<u8> {
-    const LOG: HostFunction = HostFunction {
-        name: "log",
-        import: r#"(import "flowmonkey:jobs/log@0.1.0" (instance $host
-            (type $level' (enum "trace" "debug" "info" "warn" "error"))
-            (export "level" (type $level (eq $level')))
-            (export "log" (func (param "level" $level) (param "message" string)
-                (param "fields" (list (tuple string string)))))))"#,
-        function: "log",
-    };
     let run = format!(
         r#"(import "host" "log" (func $log (param i32 i32 i32 i32 i32)))
         (func (export "run") (param i32 i32) (result i32)
@@ -113,7 +104,7 @@ pub(super) fn logs_fields(count: u32) -> Vec<u8> {
             (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 131072) (i32.const {count}))
             (i32.const 1024))"#
     );
-    guests::component(&guests::importing_text(&LOG, &run))
+    guests::component(&guests::importing_text(&HostFunction::LOG, &run))
 }
 
 /// Asks for so many random bytes in one call.

@@ -20,17 +20,23 @@ pub(super) async fn claim(store: &PgStore, request: &ClaimRequest) -> Result<Cla
         return claim_from(store, request, &Beginnings::default()).await;
     }
     let begin = store.ends.beginnings(request, Instant::now());
-    let claim = claim_from(store, request, &begin).await?;
-    store.ends.note(&begin, &claim, Instant::now());
+    let claim = claim_and_note(store, request, &begin).await?;
     if claim.more || begin.is_look() {
         return Ok(claim);
     }
     if !claim.jobs.is_empty() {
         return Ok(Claim { more: true, ..claim });
     }
-    let look = store.ends.look();
-    let claim = claim_from(store, request, &look).await?;
-    store.ends.note(&look, &claim, Instant::now());
+    claim_and_note(store, request, &store.ends.look()).await
+}
+
+async fn claim_and_note(
+    store: &PgStore,
+    request: &ClaimRequest,
+    begin: &Beginnings,
+) -> Result<Claim, StoreError> {
+    let claim = claim_from(store, request, begin).await?;
+    store.ends.note(begin, &claim, Instant::now());
     Ok(claim)
 }
 
