@@ -4,9 +4,7 @@
 
 use super::recorder::{Finished, Recordings};
 use super::{Active, Entered, Phase, Shared, attempt};
-use crate::job::{Transition, Usage};
 use crate::sandbox::Directive;
-use crate::store::Recording;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -186,15 +184,7 @@ pub(super) async fn give_back_repeatedly(shared: Arc<Shared>, recordings: Record
 /// Gives back what has waited for so long, at no cost of an attempt.
 pub(super) fn give_back(shared: &Shared, waited: Duration, recordings: &Recordings) {
     for entered in shared.ahead.overdue(waited) {
-        let recording = Recording {
-            lease: entered.active.job.lease.clone(),
-            transition: Transition::Release,
-            usage: Usage::default(),
-            progress: None,
-            ran: None,
-            keep: true,
-        };
         // The recorder is gone only when the runner is over; then it is the reaper's.
-        let _ = recordings.send(Finished { recording, entered });
+        let _ = recordings.send(Finished::released(entered));
     }
 }

@@ -6,7 +6,7 @@ use crate::job::{
     Attempt, ErrorCode, JobError, Outcome, Report, Transition, Usage, WAITS_MAX_DEFAULT, transition,
 };
 use crate::sandbox::{AttemptContext, JobFacts, Limits, Seat};
-use crate::store::{Claimed, Recording};
+use crate::store::Claimed;
 use crate::telemetry::{AttemptEnd, AttemptName, EventKind};
 use crate::{clock, telemetry};
 use std::sync::Arc;
@@ -40,16 +40,9 @@ pub(super) async fn run(shared: &Arc<Shared>, entered: Entered, recordings: &Rec
     let settings = handler.as_ref().map(|handler| &handler.settings);
     let transition = judge(job, report.outcome, settings, &report.usage);
     let keep = !(shared.settings.forget_completed && matches!(transition, Transition::Complete(_)));
-    let recording = Recording {
-        lease: job.lease.clone(),
-        transition,
-        usage: report.usage,
-        progress: host.unwritten_progress(),
-        ran: handler.as_ref().map(|handler| handler.ran()),
-        keep,
-    };
+    let (usage, progress) = (report.usage, host.unwritten_progress());
     // Nobody records any more when the runner is over; then the reaper takes the job.
-    let _ = recordings.send(Finished { recording, entered });
+    let _ = recordings.send(Finished { entered, transition, usage, progress, handler, keep });
 }
 
 fn unbegun(outcome: Outcome) -> Report {

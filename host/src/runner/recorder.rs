@@ -1,5 +1,6 @@
 use super::{Entered, Outage, Phase, Shared};
-use crate::job::{ErrorCode, JobError, Transition};
+use crate::catalog::Handler;
+use crate::job::{ErrorCode, JobError, Progress, Transition, Usage};
 use crate::store::{Recorded, Recording, StoreError};
 use crate::telemetry::{self, AttemptName, EventKind};
 use std::sync::Arc;
@@ -16,15 +17,37 @@ const ODD_MAX: u32 = 8;
 /// Where attempts that have ended are recorded.
 pub(super) type Recordings = UnboundedSender<Finished>;
 
-/// An attempt that has ended and is to be recorded. It is active until then.
+/// An attempt that has ended and is to be recorded. It is active until then. With as little memory of its own as
+/// possible: what is taken on one thread and freed on another is cold to both.
 pub(super) struct Finished {
-    pub(super) recording: Recording,
     pub(super) entered: Entered,
+    pub(super) transition: Transition,
+    pub(super) usage: Usage,
+    pub(super) progress: Option<Progress>,
+    /// What ran, if anything did.
+    pub(super) handler: Option<Arc<Handler>>,
+    /// See [`Recording::keep`].
+    pub(super) keep: bool,
 }
 
 impl Finished {
+    /// Of a job that is given back without an attempt.
+    pub(super) fn released(entered: Entered) -> Self {
+        let (transition, usage) = (Transition::Release, Usage::default());
+        Finished { entered, transition, usage, progress: None, handler: None, keep: true }
+    }
+
+    fn apart(self) -> (Recording, Entered) {
+        let Finished { entered, transition, usage, progress, handler, keep } = self;
+        let lease = entered.active.job.lease.clone();
+        let ran = handler.map(|handler| handler.ran());
+        (Recording { lease, transition, usage, progress, ran, keep }, entered)
+    }
+}
+
+impl Entered {
     fn name(&self) -> AttemptName<'_> {
-        let job = &self.entered.active.job;
+        let job = &self.active.job;
         AttemptName { job_id: &job.lease.job_id, handler: &job.handler, attempt: job.attempt }
     }
 }
@@ -35,57 +58,63 @@ pub(super) async fn record_repeatedly(shared: Arc<Shared>, mut received: Unbound
     let outage = Outage::of("record");
     let mut group = Vec::with_capacity(GROUP_MAX);
     while received.recv_many(&mut group, GROUP_MAX).await > 0 {
+        let (recordings, entered): (Vec<_>, Vec<_>) = group.drain(..).map(Finished::apart).unzip();
         tokio::select! {
             biased;
-            () = record(&shared, &outage, &group) => {}
+            () = record(&shared, &outage, &recordings, &entered) => {}
             () = shared.reached(Phase::Over) => return,
         }
-        let numbers: Vec<u64> = group.iter().map(|finished| finished.entered.number).collect();
+        let numbers: Vec<u64> = entered.iter().map(|one| one.number).collect();
         shared.leave(&numbers);
-        group.clear();
     }
 }
 
-/// Does not return before every outcome stands or never will.
-async fn record(shared: &Shared, outage: &Outage, group: &[Finished]) {
-    let recordings: Vec<Recording> = group.iter().map(|finished| finished.recording.clone()).collect();
-    match write(shared, outage, &recordings).await {
-        Ok(answers) => group
-            .iter()
-            .zip(answers)
-            .for_each(|(one, answer)| count(shared, one, &one.recording.transition, answer)),
+/// Does not return before every outcome stands or never will. Two lists of one length.
+async fn record(shared: &Shared, outage: &Outage, recordings: &[Recording], entered: &[Entered]) {
+    match write(shared, outage, recordings).await {
+        Ok(answers) => {
+            recordings.iter().zip(entered).zip(answers).for_each(|((recording, entered), answer)| {
+                count(shared, entered, &recording.transition, answer)
+            })
+        }
         // One of them is at fault: find it, and save the others.
-        Err(_) if group.len() > 1 => {
-            for finished in group {
-                record_alone(shared, outage, finished).await;
+        Err(_) if recordings.len() > 1 => {
+            for (recording, entered) in recordings.iter().zip(entered) {
+                record_alone(shared, outage, recording, entered).await;
             }
         }
-        Err(why) => give_reason(shared, outage, &group[0], &why).await,
+        Err(why) => give_reason(shared, outage, &recordings[0], &entered[0], &why).await,
     }
 }
 
-async fn record_alone(shared: &Shared, outage: &Outage, finished: &Finished) {
-    match write(shared, outage, std::slice::from_ref(&finished.recording)).await {
-        Ok(answers) => answers
-            .into_iter()
-            .for_each(|answer| count(shared, finished, &finished.recording.transition, answer)),
-        Err(why) => give_reason(shared, outage, finished, &why).await,
+async fn record_alone(shared: &Shared, outage: &Outage, recording: &Recording, entered: &Entered) {
+    match write(shared, outage, std::slice::from_ref(recording)).await {
+        Ok(answers) => {
+            answers.into_iter().for_each(|answer| count(shared, entered, &recording.transition, answer));
+        }
+        Err(why) => give_reason(shared, outage, recording, entered, &why).await,
     }
 }
 
 /// The database refuses this outcome, whatever it is: then the job fails with that as its reason. When
 /// even that is refused, the reaper ends it.
-async fn give_reason(shared: &Shared, outage: &Outage, finished: &Finished, why: &StoreError) {
+async fn give_reason(
+    shared: &Shared,
+    outage: &Outage,
+    recording: &Recording,
+    entered: &Entered,
+    why: &StoreError,
+) {
     let message = format!("the outcome could not be stored: {why}");
     let error = JobError::host(ErrorCode::InvalidOutput, message);
     let transition = Transition::Fail(error);
-    let recording = Recording { transition, progress: None, ..finished.recording.clone() };
+    let recording = Recording { transition, progress: None, ..recording.clone() };
     match write(shared, outage, std::slice::from_ref(&recording)).await {
         Ok(answers) => {
-            telemetry::outcome_refused(finished.name(), why);
-            answers.into_iter().for_each(|answer| count(shared, finished, &recording.transition, answer));
+            telemetry::outcome_refused(entered.name(), why);
+            answers.into_iter().for_each(|answer| count(shared, entered, &recording.transition, answer));
         }
-        Err(why) => telemetry::unrecordable(finished.name(), &why),
+        Err(why) => telemetry::unrecordable(entered.name(), &why),
     }
 }
 
@@ -111,11 +140,11 @@ async fn write(
     }
 }
 
-fn count(shared: &Shared, finished: &Finished, transition: &Transition, answer: Recorded) {
+fn count(shared: &Shared, entered: &Entered, transition: &Transition, answer: Recorded) {
     let code = || transition.error().map(|error| error.code.clone()).unwrap_or_default();
     let (counter, kind) = match (answer, transition) {
         (Recorded::LeaseLost, _) => {
-            telemetry::superseded(finished.name());
+            telemetry::superseded(entered.name());
             (Some(&shared.superseded), EventKind::Superseded)
         }
         (_, Transition::Complete(_)) => (Some(&shared.completed), EventKind::Completed),
@@ -128,6 +157,6 @@ fn count(shared: &Shared, finished: &Finished, transition: &Transition, answer: 
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::Relaxed);
     }
-    let AttemptName { job_id, handler, attempt } = finished.name();
+    let AttemptName { job_id, handler, attempt } = entered.name();
     shared.events.tell(kind, job_id, handler, attempt);
 }
