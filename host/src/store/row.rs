@@ -6,7 +6,8 @@ use super::{
 };
 use crate::job::{Job, JobError, JsonText, Lease};
 use crate::store::create::Inserted;
-use sqlx::{ColumnIndex, Decode, Row, Type};
+use sqlx::{Column, ColumnIndex, Decode, Row, Type};
+use std::cell::Cell;
 use std::time::Duration;
 
 /// What both engines' rows can do.
@@ -35,6 +36,49 @@ where
     }
     fn int_maybe(&self, name: &str) -> Result<Option<i64>, sqlx::Error> {
         self.try_get(name)
+    }
+}
+
+/// A row whose columns are asked for in their order: each is where the last one ends, and no name is looked up.
+pub(super) struct InOrder<'r, R> {
+    row: &'r R,
+    next: Cell<usize>,
+}
+
+impl<'r, R: Row> InOrder<'r, R> {
+    /// Begins with the first column, or where the first one that is asked for is.
+    pub(super) fn new(row: &'r R) -> Self {
+        InOrder { row, next: Cell::new(0) }
+    }
+
+    fn place(&self, name: &str) -> Result<usize, sqlx::Error> {
+        let columns = self.row.columns();
+        let is_it = |place: &usize| columns.get(*place).is_some_and(|column| column.name() == name);
+        let place = Some(self.next.get()).filter(is_it).or_else(|| (0..columns.len()).find(is_it));
+        let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(name.to_owned()))?;
+        self.next.set(place + 1);
+        Ok(place)
+    }
+}
+
+impl<R> Columns for InOrder<'_, R>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
+    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn text(&self, name: &str) -> Result<String, sqlx::Error> {
+        self.row.try_get(self.place(name)?)
+    }
+    fn text_maybe(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
+        self.row.try_get(self.place(name)?)
+    }
+    fn int(&self, name: &str) -> Result<i64, sqlx::Error> {
+        self.row.try_get(self.place(name)?)
+    }
+    fn int_maybe(&self, name: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.row.try_get(self.place(name)?)
     }
 }
 

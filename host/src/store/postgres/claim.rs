@@ -1,6 +1,6 @@
 use super::ends::{Beginnings, JOBS_MIN};
 use super::{PgStore, sql, within_deadline};
-use crate::store::row::{self, Columns};
+use crate::store::row::{self, Columns, InOrder};
 use crate::store::{Claim, ClaimRequest, StoreError};
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
@@ -129,7 +129,7 @@ fn read(rows: &[PgRow]) -> Result<Claim, StoreError> {
     // One row without a job says whether there is more, too.
     let more = rows.first().map(|row| row.try_get("more")).transpose()?.unwrap_or(false);
     let taken = rows.iter().filter(|row| row.try_get::<&str, _>("id").is_ok());
-    let mut jobs = taken.map(row::claimed).collect::<Result<Vec<_>, _>>()?;
+    let mut jobs = taken.map(|row| row::claimed(&InOrder::new(row))).collect::<Result<Vec<_>, _>>()?;
     jobs.sort_unstable_by(|one, other| one.turn().cmp(&other.turn()));
     Ok(Claim { jobs, more })
 }
