@@ -128,7 +128,7 @@ impl Handler {
 }
 
 /// The handlers of one process. Attempts keep the handler they began with; a replacement serves those
-/// that begin later, and what was replaced is freed with its last attempt.
+/// that begin later, and what was replaced is freed with its last attempt's outcome.
 pub struct Catalog {
     sandbox: Arc<Sandbox>,
     slots: RwLock<BTreeMap<String, Slot>>,

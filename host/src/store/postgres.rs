@@ -67,8 +67,22 @@ impl PgStore {
     /// As [`PgStore::connect`]; [`StoreError::Schema`] when the tables are newer than this program.
     pub async fn migrate(url: &str) -> Result<Self, StoreError> {
         let store = Self::open(url, 2).await?;
-        migrator().run(&store.pool).await.map_err(|error| migration_error(&error))?;
-        Ok(store)
+        let mut migrated = store.apply_migrations().await;
+        // Another program's migration may end connections.
+        if matches!(migrated, Err(StoreError::Unavailable(_))) {
+            migrated = store.apply_migrations().await;
+        }
+        migrated.map(|()| store)
+    }
+
+    /// On a connection of its own, without a bound: to make an index anew, or to wait for who does, takes its time.
+    async fn apply_migrations(&self) -> Result<(), StoreError> {
+        let options = self.pool.connect_options().as_ref().clone();
+        let alone = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+        let alone = alone.connect_lazy_with(options);
+        let migrated = migrator().run(&alone).await;
+        alone.close().await;
+        migrated.map_err(|error| migration_error(&error))
     }
 
     async fn open(url: &str, connections_max: u32) -> Result<Self, StoreError> {
@@ -183,13 +197,24 @@ fn migrator() -> Migrator {
 }
 
 pub(super) fn migration_error(error: &sqlx::migrate::MigrateError) -> StoreError {
-    use sqlx::migrate::MigrateError::{Execute, VersionMismatch, VersionMissing};
+    use sqlx::migrate::MigrateError::{Execute, ExecuteMigration, VersionMismatch, VersionMissing};
     match error {
         VersionMissing(version) | VersionMismatch(version) => StoreError::Schema(format!(
             "the database has migration {version}, which this program does not know; \
              use the version of flowmonkey that made it, or a newer one"
         )),
         Execute(sqlx::Error::Io(error)) => StoreError::Unavailable(error.to_string()),
+        // 57: an operator, or a migration, ended the connection.
+        Execute(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code.starts_with("57")) => {
+            StoreError::Unavailable(error.message().to_owned())
+        }
+        ExecuteMigration(sqlx::Error::Database(error), _) if error.code().as_deref() == Some("55P03") => {
+            StoreError::Schema(format!(
+                "the tables cannot be migrated while an open transaction holds them ({}); \
+                 end it, see pg_stat_activity, and repeat",
+                error.message()
+            ))
+        }
         other => StoreError::Schema(format!("the tables cannot be migrated: {other}")),
     }
 }
