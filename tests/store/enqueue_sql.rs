@@ -18,6 +18,7 @@ on_postgres! {
     a_claim_takes_what_was_enqueued,
     a_held_key_answers_with_its_holder,
     a_key_for_a_time_answers_with_its_holder_until_the_time_is_over,
+    arguments_may_come_from_columns_that_compare_otherwise,
     keys_are_shared_with_the_stores_own_creates,
     what_is_rolled_back_was_never_enqueued,
     ids_sort_by_time_as_the_stores_own_do,
@@ -37,6 +38,16 @@ async fn enqueue(f: &Fixture, arguments: &str) -> String {
 
 async fn enqueued(f: &Fixture, arguments: &str) -> Job {
     get(f, &enqueue(f, arguments).await).await
+}
+
+async fn arguments_may_come_from_columns_that_compare_otherwise(f: Fixture) {
+    for time in ["null", "60000"] {
+        let arguments = format!(
+            r#"'email-send' collate "POSIX", unique_key => 'k' collate "POSIX", unique_ms => {time}"#
+        );
+        let holder = enqueue(&f, &arguments).await;
+        assert_eq!(enqueue(&f, &arguments).await, holder);
+    }
 }
 
 async fn jobs(f: &Fixture) -> i64 {

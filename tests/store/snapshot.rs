@@ -13,6 +13,7 @@ const POSTGRES: &[(&str, &str)] = &[
     (
         "columns",
         "select table_name || '.' || column_name || ' ' || data_type
+            || coalesce(' collate ' || collation_name, '')
             || case is_nullable when 'NO' then ' not null' else '' end
             || coalesce(' default ' || column_default, '')
         from information_schema.columns

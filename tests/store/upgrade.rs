@@ -1,8 +1,10 @@
 //! A database of the first version, with jobs in every state, comes to the newest.
 
 use crate::given::{STALLED, claim, json, record, request, value};
-use flowmonkey_jobs::job::{Job, Lease, Status, Transition, Waiting};
-use flowmonkey_jobs::store::{Changed, LeaseState, ListFilter, PgStore, Recorded, SharedStore, SqliteStore};
+use flowmonkey_jobs::job::{Job, Lease, NewJob, Status, Transition, Waiting};
+use flowmonkey_jobs::store::{
+    Changed, LeaseState, ListFilter, PgStore, Recorded, SharedStore, SqliteStore, StoreError,
+};
 use flowmonkey_tests::database::{Database, Fixture, PgDatabase, SqliteDatabase};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -89,7 +91,9 @@ async fn rows(database: &Database) -> BTreeMap<String, Vec<Option<String>>> {
     let mut rows: Vec<Vec<Option<String>>> = Vec::new();
     match database {
         Database::Postgres(database) => {
-            for row in sqlx::query(sql).fetch_all(&database.pool).await.unwrap() {
+            // Not prepared: a migration changes what the columns are.
+            let rows_now = sqlx::query(sql).persistent(false);
+            for row in rows_now.fetch_all(&database.pool).await.unwrap() {
                 rows.push((0..COLUMNS.len()).map(|at| row.get(at)).collect());
             }
         }
@@ -146,6 +150,72 @@ mod postgres {
             crate::snapshot::schema(&f).await,
             crate::snapshot::schema(&Fixture::postgres().await).await
         );
+    }
+
+    /// How many columns compare by their bytes.
+    const BYTEWISE: &str = "select count(*) from information_schema.columns
+        where table_name like 'fm\\_%' and collation_name = 'C'";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_view_of_somebodys_is_in_the_way_of_nothing() {
+        let database = PgDatabase::empty().await;
+        first(POSTGRES).run(&database.pool).await.unwrap();
+        sqlx::query("create view mine as select id, status from fm_jobs")
+            .execute(&database.pool)
+            .await
+            .unwrap();
+        let f = upgraded(Database::Postgres(database)).await;
+        assert_eq!(f.number(BYTEWISE).await, 0);
+        assert_eq!(f.number("select count(*) from mine").await, 10);
+        live_on(f).await;
+    }
+
+    /// A runner of before has prepared statements, which Postgres refuses when their answers have another collation.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_connected_goes_on() {
+        let f = Fixture::postgres().await;
+        let Database::Postgres(database) = &f.database else { unreachable!() };
+        let before: SharedStore = Arc::new(database.store().await);
+        f.execute(
+            "alter table fm_jobs alter column id type text collate \"default\",
+                alter column handler type text collate \"default\"",
+        )
+        .await;
+        f.execute("delete from _sqlx_migrations where version = 7").await;
+        f.execute("update _sqlx_migrations set installed_on = installed_on - interval '1 hour'").await;
+        let lease = create_and_claim(&before).await.unwrap();
+
+        PgStore::migrate(&database.url).await.unwrap().close().await;
+        assert_eq!(f.number(BYTEWISE).await, 8);
+        // What was under way on a connection that ended is repeated, as when the database was away.
+        let mut refused = Vec::new();
+        while let Err(error) = create_and_claim(&before).await {
+            assert!(
+                matches!(error, StoreError::Unavailable(_)) && refused.len() < 10,
+                "{error} after {refused:?}"
+            );
+            refused.push(error);
+        }
+        assert_eq!(before.heartbeat(&[lease]).await.unwrap(), [LeaseState::Held]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_waits_long_behind_a_migration_that_waits() {
+        let f = Fixture::postgres().await;
+        let Database::Postgres(database) = &f.database else { unreachable!() };
+        f.execute("delete from _sqlx_migrations where version = 7").await;
+        let mut open = database.pool.begin().await.unwrap();
+        sqlx::query("select from fm_jobs").execute(&mut *open).await.unwrap();
+        let refused = PgStore::migrate(&database.url).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Schema(why) if why.contains("end it")), "{refused}");
+        open.commit().await.unwrap();
+        PgStore::migrate(&database.url).await.unwrap();
+    }
+
+    async fn create_and_claim(store: &SharedStore) -> Result<Lease, StoreError> {
+        store.create(NewJob::new("email-send", json("1"))).await?;
+        let mut claimed = store.claim(&request(1)).await?.jobs;
+        Ok(claimed.pop().expect("a job").lease)
     }
 }
 

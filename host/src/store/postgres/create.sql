@@ -11,10 +11,10 @@ with asked as (
             unique_key, unique_ms, retry, heartbeat_timeout_ms, pinned_version)
 ), period as (
     insert into fm_unique_periods as period (handler, unique_key, job_id, expires_at)
-    select distinct on (handler, unique_key) handler, unique_key, id, fm_now_ms() + unique_ms
+    select distinct on (handler collate "C", unique_key collate "C") handler, unique_key, id, fm_now_ms() + unique_ms
     from asked
     where unique_ms is not null
-    order by handler, unique_key, id
+    order by handler collate "C", unique_key collate "C", id collate "C"
     on conflict (handler, unique_key) do update
         set job_id = excluded.job_id, expires_at = excluded.expires_at
         where period.expires_at <= fm_now_ms()
@@ -27,7 +27,7 @@ select id, execution_id, step_id, handler, input::jsonb, coalesce(at_ms, fm_now_
     heartbeat_timeout_ms, pinned_version
 from asked
 where unique_ms is null or id in (select job_id from period)
-order by handler, unique_key, id
+order by handler collate "C", unique_key collate "C", id collate "C"
 on conflict (handler, unique_key) where unique_key is not null and status in ('pending', 'running')
     do nothing
 returning id, status, run_at, created_at

@@ -4,7 +4,7 @@
 -- such keys at all, which is asked once a statement.
 delete from fm_jobs as job
 using (
-    select * from unnest($1::text[], $2::text[]) as asked (job_id, instance_id) order by job_id
+    select * from unnest($1::text[], $2::text[]) as asked (job_id, instance_id) order by job_id collate "C"
 ) as asked
 where job.id = asked.job_id and case job.status when 'running' then job.instance_id end = asked.instance_id
     and job.execution_id is null

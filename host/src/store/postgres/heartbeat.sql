@@ -8,7 +8,7 @@ with lease as (
     from unnest($1::text[], $2::text[]) with ordinality as lease (job_id, instance_id, place)
 ), held as (
     select lease.job_id
-    from (select * from lease order by job_id) as lease
+    from (select * from lease order by job_id collate "C") as lease
     cross join lateral (
         select status, instance_id from fm_jobs where id = lease.job_id limit 1
         for no key update skip locked

@@ -2,5 +2,5 @@
 select id
 from fm_jobs
 where execution_id = $1 and status in ('pending', 'running')
-order by id
+order by id collate "C"
 for no key update

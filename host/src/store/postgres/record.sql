@@ -30,7 +30,7 @@ with recording as (
         history = case when jsonb_array_length(job.history) >= $12 then job.history - 0 else job.history end
             || format('[{"at":%s,"attempt":%s,"runner_id":%s,%s}]', (select fm_now_ms()), job.attempts,
                 coalesce(to_json(job.runner_id), 'null'), recording.entry)::jsonb
-    from (select * from recording order by job_id) as recording
+    from (select * from recording order by job_id collate "C") as recording
     where job.id = recording.job_id
         and case job.status when 'running' then job.instance_id end = recording.instance_id
     returning recording.place, job.id, job.status, job.execution_id, job.step_id, job.result, job.error

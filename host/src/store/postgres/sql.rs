@@ -8,6 +8,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("handlers", include_str!("../../../../migrations/postgres/0004_handlers.sql")),
     ("pace", include_str!("../../../../migrations/postgres/0005_pace.sql")),
     ("timed keys", include_str!("../../../../migrations/postgres/0006_timed_keys.sql")),
+    ("bytes", include_str!("../../../../migrations/postgres/0007_bytes.sql")),
 ];
 
 /// How many migrations the database has.
