@@ -212,6 +212,31 @@ mod postgres {
         PgStore::migrate(&database.url).await.unwrap();
     }
 
+    /// A rebuild may last longer than jobs may be silent. What the migration waits for here counts like its own work.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_job_is_stalled_by_a_migration_that_takes_long() {
+        let f = Fixture::postgres().await;
+        let Database::Postgres(database) = &f.database else { unreachable!() };
+        let lease = create_and_claim(&f.store).await.unwrap();
+        f.execute("update fm_jobs set heartbeat_at = 1").await;
+        let beat = "select heartbeat_at from fm_jobs";
+        f.execute("delete from _sqlx_migrations where version = 7").await;
+        PgStore::migrate(&database.url).await.unwrap();
+        assert_eq!(f.number(beat).await, 1, "a short one leaves it to the runner");
+
+        f.execute("delete from _sqlx_migrations where version = 7").await;
+        let mut open = database.pool.begin().await.unwrap();
+        let before: i64 =
+            sqlx::query_scalar("select fm_now_ms() from fm_jobs").fetch_one(&mut *open).await.unwrap();
+        let url = database.url.clone();
+        let migrated = tokio::spawn(async move { PgStore::migrate(&url).await.map(drop) });
+        sqlx::query("select pg_sleep(12)").execute(&mut *open).await.unwrap();
+        open.commit().await.unwrap();
+        migrated.await.unwrap().unwrap();
+        assert!(f.number(beat).await > before);
+        assert_eq!(f.store.heartbeat(&[lease]).await.unwrap(), [LeaseState::Held]);
+    }
+
     async fn create_and_claim(store: &SharedStore) -> Result<Lease, StoreError> {
         store.create(NewJob::new("email-send", json("1"))).await?;
         let mut claimed = store.claim(&request(1)).await?.jobs;

@@ -18,24 +18,25 @@ pub(super) trait Columns {
     fn int_maybe(&self, name: &str) -> Result<Option<i64>, sqlx::Error>;
 }
 
-impl<R> Columns for R
+/// A row, and how it finds a column.
+pub(super) trait Found {
+    type Row: Row;
+    fn row(&self) -> &Self::Row;
+    fn place(&self, name: &str) -> Result<usize, sqlx::Error>;
+}
+
+/// By its name.
+impl<R> Found for R
 where
     R: Row,
     for<'a> &'a str: ColumnIndex<R>,
-    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
-    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
 {
-    fn text(&self, name: &str) -> Result<String, sqlx::Error> {
-        self.try_get(name)
+    type Row = R;
+    fn row(&self) -> &R {
+        self
     }
-    fn text_maybe(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
-        self.try_get(name)
-    }
-    fn int(&self, name: &str) -> Result<i64, sqlx::Error> {
-        self.try_get(name)
-    }
-    fn int_maybe(&self, name: &str) -> Result<Option<i64>, sqlx::Error> {
-        self.try_get(name)
+    fn place(&self, name: &str) -> Result<usize, sqlx::Error> {
+        name.index(self)
     }
 }
 
@@ -50,7 +51,13 @@ impl<'r, R: Row> InOrder<'r, R> {
     pub(super) fn new(row: &'r R) -> Self {
         InOrder { row, next: Cell::new(0) }
     }
+}
 
+impl<R: Row> Found for InOrder<'_, R> {
+    type Row = R;
+    fn row(&self) -> &R {
+        self.row
+    }
     fn place(&self, name: &str) -> Result<usize, sqlx::Error> {
         let columns = self.row.columns();
         let is_it = |place: &usize| columns.get(*place).is_some_and(|column| column.name() == name);
@@ -61,24 +68,24 @@ impl<'r, R: Row> InOrder<'r, R> {
     }
 }
 
-impl<R> Columns for InOrder<'_, R>
+impl<F> Columns for F
 where
-    R: Row,
-    usize: ColumnIndex<R>,
-    for<'r> String: Decode<'r, R::Database> + Type<R::Database>,
-    for<'r> i64: Decode<'r, R::Database> + Type<R::Database>,
+    F: Found,
+    usize: ColumnIndex<F::Row>,
+    for<'r> String: Decode<'r, <F::Row as Row>::Database> + Type<<F::Row as Row>::Database>,
+    for<'r> i64: Decode<'r, <F::Row as Row>::Database> + Type<<F::Row as Row>::Database>,
 {
     fn text(&self, name: &str) -> Result<String, sqlx::Error> {
-        self.row.try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?)
     }
     fn text_maybe(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
-        self.row.try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?)
     }
     fn int(&self, name: &str) -> Result<i64, sqlx::Error> {
-        self.row.try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?)
     }
     fn int_maybe(&self, name: &str) -> Result<Option<i64>, sqlx::Error> {
-        self.row.try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?)
     }
 }
 
