@@ -1,6 +1,7 @@
 //! The command line: parses, wires, prints. The only place where errors lose their type.
 
-#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+#[macro_use]
+mod print;
 
 mod bench;
 mod build;
@@ -10,6 +11,7 @@ mod enqueue;
 mod handlers;
 mod inspect;
 mod jobs;
+mod lines;
 mod logging;
 mod migrate;
 mod new;
@@ -59,7 +61,8 @@ Exit codes:
   2  bad input or usage; nothing changed  6  --wait-timeout is over
   3  there is no such job
 
-Log lines go to stderr; FLOWMONKEY_LOG sets what is logged, such as `debug` or `flowmonkey::guest=off`.";
+Log lines go to stderr; FLOWMONKEY_LOG sets what is logged, such as `debug` or `flowmonkey::guest=off`. No job waits for who
+reads them: where that is too slow, lines are dropped, and one says how many.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -149,7 +152,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("flowmonkey: {}", table::printable(&format!("{error:#}")));
+    remark!("flowmonkey: {}", table::printable(&format!("{error:#}")));
     ExitCode::from(exit_of(error) as u8)
 }
 

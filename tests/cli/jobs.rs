@@ -95,3 +95,20 @@ fn help_teaches() {
     let ran = folder.run(&["enqeue"]);
     assert!(ran.code == 2 && ran.stderr.contains("enqueue"), "a slip is understood: {ran:?}");
 }
+
+#[test]
+fn who_has_seen_enough_of_a_list_may_go_but_a_full_disk_is_told() {
+    let folder = Folder::with_database("sqlite:jobs.db");
+    folder.done(&["migrate"]);
+    folder.enqueue(&["x"]);
+    for list in [&["jobs", "list"][..], &["jobs", "list", "--json"]] {
+        let (seen, list_to) = std::io::pipe().unwrap();
+        drop(seen);
+        let ran = folder.run_printing_to(list, list_to);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = folder.run_printing_to(list, full);
+        assert!(ran.code == 1 && ran.stderr.starts_with("flowmonkey: cannot print"), "{ran:?}");
+    }
+}

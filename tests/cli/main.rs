@@ -8,6 +8,7 @@ mod handlers;
 mod inspect;
 mod jobs;
 mod life;
+mod log;
 mod policy;
 mod schedules;
 mod serving;

@@ -73,12 +73,20 @@ impl Rig {
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// The lines that a job's attempts wrote.
-    pub(crate) fn lines(&self, job: &str) -> Vec<Value> {
-        self.log()
-            .into_iter()
-            .filter(|line| line["target"] == "flowmonkey::guest" && line["job_id"] == job)
-            .collect()
+    /// The lines that a job's attempt wrote. That it has finished is told after them.
+    pub(crate) async fn lines(&self, job: &str) -> Vec<Value> {
+        let look = async {
+            loop {
+                let lines = self.log().into_iter().filter(|line| line["job_id"] == job);
+                let (ended, lines): (Vec<Value>, Vec<Value>) =
+                    lines.partition(|line| line["message"] == "attempt finished");
+                if !ended.is_empty() {
+                    return lines.into_iter().filter(|line| line["target"] == "flowmonkey::guest").collect();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.expect("the attempt's end in the log")
     }
 
     pub(crate) async fn enqueue(&self, handler: &str, input: &Value) -> String {

@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{AssertSqlSafe, Row, SqlSafeStr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The first migrations, which no later version may change: their checksums are in every database.
 const POSTGRES: &str = include_str!("../../migrations/postgres/0001_jobs.sql");
@@ -230,7 +231,11 @@ mod postgres {
             sqlx::query_scalar("select fm_now_ms() from fm_jobs").fetch_one(&mut *open).await.unwrap();
         let url = database.url.clone();
         let migrated = tokio::spawn(async move { PgStore::migrate(&url).await.map(drop) });
-        sqlx::query("select pg_sleep(12)").execute(&mut *open).await.unwrap();
+        let waits = "select count(*) from pg_locks where not granted and relation = 'fm_jobs'::regclass";
+        while f.number(waits).await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sqlx::query("select pg_sleep(11)").execute(&mut *open).await.unwrap();
         open.commit().await.unwrap();
         migrated.await.unwrap().unwrap();
         assert!(f.number(beat).await > before);

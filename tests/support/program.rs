@@ -92,6 +92,12 @@ impl Folder {
         Ran::of(self.command(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// As [`Folder::run`], with its results elsewhere.
+    pub fn run_printing_to(&self, arguments: &[&str], out: impl Into<Stdio>) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::of(command.stdin(Stdio::null()).stdout(out).stderr(Stdio::piped()).output().unwrap())
+    }
+
     /// As [`Folder::run`], in another environment.
     pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
         let mut command = self.command(arguments);
@@ -121,10 +127,22 @@ impl Folder {
 
     pub fn spawn(&self, arguments: &[&str]) -> Process {
         let log = tempfile::NamedTempFile::new_in(self.path()).unwrap().into_temp_path().keep().unwrap();
-        let file = File::create(&log).unwrap();
-        let out = file.try_clone().unwrap();
-        let child = self.command(arguments).stdin(Stdio::null()).stdout(out).stderr(file).spawn().unwrap();
-        Process { child, log }
+        let out = File::create(&log).unwrap();
+        let err = out.try_clone().unwrap();
+        let mut process = self.spawn_writing_to(arguments, out, err);
+        process.log = log;
+        process
+    }
+
+    /// As [`Folder::spawn`], but what it writes is not in [`Process::log`].
+    pub fn spawn_writing_to(
+        &self,
+        arguments: &[&str],
+        out: impl Into<Stdio>,
+        err: impl Into<Stdio>,
+    ) -> Process {
+        let child = self.command(arguments).stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
+        Process { child, log: "/dev/null".into() }
     }
 
     /// Enqueues and returns the id.

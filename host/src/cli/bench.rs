@@ -72,7 +72,7 @@ pub(super) async fn run(args: BenchArgs, target: &Target, json: bool) -> anyhow:
     let mut figures = Vec::new();
     for measure in measures {
         let name = clap::ValueEnum::to_possible_value(&measure);
-        eprintln!("measuring {} …", name.as_ref().map_or("", |name| name.get_name()));
+        remark!("measuring {} …", name.as_ref().map_or("", |name| name.get_name()));
         figures.extend(bench::measure(measure, &setup).await?);
     }
     if let (Some(path), Some(picture)) = (&args.picture, bench::svg(&figures)) {
@@ -80,9 +80,9 @@ pub(super) async fn run(args: BenchArgs, target: &Target, json: bool) -> anyhow:
     }
     if json {
         let figures: Vec<_> = figures.iter().map(Figure::json).collect();
-        println!("{}", json!({"machine": machine(), "jobs": args.jobs, "figures": figures}));
+        say!("{}", json!({"machine": machine(), "jobs": args.jobs, "figures": figures}));
     } else {
-        println!("{}", table::figures(&figures));
+        say!("{}", table::figures(&figures));
     }
     Ok(Exit::Done)
 }

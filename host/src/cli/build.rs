@@ -57,10 +57,10 @@ pub(super) async fn build(args: &BuildArgs, json: bool) -> anyhow::Result<Exit> 
     for workplace in &workplaces {
         match one(workplace, profile, &catalog, &policy).await {
             Ok(built) if json => shown.push(built.json()),
-            Ok(built) => println!("{}\n", built.text()),
+            Ok(built) => say!("{}\n", built.text()),
             Err(why) if workplaces.len() == 1 => return Err(why),
             Err(why) => {
-                eprintln!("flowmonkey: {}: {}", workplace.name, printable(&format!("{why:#}")));
+                remark!("flowmonkey: {}: {}", workplace.name, printable(&format!("{why:#}")));
                 failed.push(workplace.name.as_str());
             }
         }
@@ -68,7 +68,7 @@ pub(super) async fn build(args: &BuildArgs, json: bool) -> anyhow::Result<Exit> 
     if json {
         let is_one = args.lang.is_some() || args.folder.join("handler.toml").is_file();
         let shown = if is_one { shown.pop().unwrap_or_default() } else { Value::from(shown) };
-        println!("{shown:#}");
+        say!("{shown:#}");
     }
     if failed.is_empty() { Ok(Exit::Done) } else { anyhow::bail!("not built: {}", failed.join(", ")) }
 }
@@ -84,7 +84,7 @@ fn workplaces(args: &BuildArgs) -> anyhow::Result<Vec<Workplace>> {
         match Workplace::of(folder, args.lang) {
             Ok(workplace) => found.extend(workplace),
             Err(why) if folders.len() == 1 => return Err(fault(why)),
-            Err(why) => eprintln!("flowmonkey: left out: {}", printable(&why.to_string())),
+            Err(why) => remark!("flowmonkey: left out: {}", printable(&why.to_string())),
         }
     }
     if found.is_empty() {

@@ -132,20 +132,20 @@ pub(super) async fn enqueue(args: EnqueueArgs, target: &Target, json: bool) -> a
     check_input(&store, &job).await?;
     let Created { job, is_new } = store.create(job).await?;
     if !is_new {
-        eprintln!("flowmonkey: {} holds this key already; no new job", job.id);
+        remark!("flowmonkey: {} holds this key already; no new job", job.id);
     }
     if !args.wait {
         if json {
             view::print(&view::JobView::whole(&job, None))?;
         } else {
-            println!("{}", job.id);
+            say!("{}", job.id);
         }
         return Ok(Exit::Done);
     }
     match wait(&store, job, args.wait_timeout).await? {
         Waited::Ended(job) => ended(&job, json),
         Waited::TooLong(job) => {
-            eprintln!("flowmonkey: {} is still {}; it goes on", job.id, job.status);
+            remark!("flowmonkey: {} is still {}; it goes on", job.id, job.status);
             Ok(Exit::WaitedTooLong)
         }
     }
@@ -188,7 +188,7 @@ enum Waited {
 async fn wait(store: &SharedStore, job: Job, timeout: Option<Span>) -> anyhow::Result<Waited> {
     let deadline = timeout.map(|span| Instant::now() + span.0);
     if let Some(note) = show::note(store, &job).await? {
-        eprintln!("flowmonkey: {}: {}", job.id, table::printable(&note));
+        remark!("flowmonkey: {}: {}", job.id, table::printable(&note));
     }
     let mut last = job;
     while !last.status.is_final() {
@@ -211,17 +211,17 @@ fn ended(job: &Job, json: bool) -> anyhow::Result<Exit> {
     if json {
         view::print(&view::JobView::whole(job, None))?;
     } else if let Some(result) = &job.result {
-        println!("{result}");
+        say!("{result}");
     }
     Ok(match job.status {
         Status::Completed => Exit::Done,
         Status::Cancelled => {
-            eprintln!("flowmonkey: {} was cancelled", job.id);
+            remark!("flowmonkey: {} was cancelled", job.id);
             Exit::Cancelled
         }
         _ => {
             let why = job.error.as_ref().map(show::error).unwrap_or_default();
-            eprintln!("flowmonkey: {} failed: {}", job.id, table::printable(&why));
+            remark!("flowmonkey: {} failed: {}", job.id, table::printable(&why));
             Exit::Failed
         }
     })

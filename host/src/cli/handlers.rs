@@ -205,7 +205,7 @@ impl Done {
             view::print(&json!({ "handler": name, "version": version, "changed": changed }))?;
         } else {
             let version = version.map(|version| format!(" version {version}")).unwrap_or_default();
-            println!("{}", table::printable(&format!("{name}{version} {what}")));
+            say!("{}", table::printable(&format!("{name}{version} {what}")));
         }
         Ok(Exit::Done)
     }
@@ -225,6 +225,6 @@ fn fault(fault: HandlerFault) -> anyhow::Result<Exit> {
         | HandlerFault::NothingOlder(_)
         | HandlerFault::InUse { .. } => Exit::Failed,
     };
-    eprintln!("flowmonkey: {}", table::printable(&fault.to_string()));
+    remark!("flowmonkey: {}", table::printable(&fault.to_string()));
     Ok(exit)
 }

@@ -57,9 +57,9 @@ impl Kind {
 pub(super) fn run(args: &InspectArgs, json: bool) -> anyhow::Result<Exit> {
     let report = report(&args.file)?;
     if json {
-        println!("{:#}", report.json());
+        say!("{:#}", report.json());
     } else {
-        println!("{}", report.text());
+        say!("{}", report.text());
     }
     Ok(if report.problems.is_empty() { Exit::Done } else { Exit::Failed })
 }

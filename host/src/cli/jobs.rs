@@ -91,11 +91,11 @@ async fn list(args: ListArgs, store: &SharedStore, json: bool) -> anyhow::Result
     if json {
         view::print(&jobs.iter().map(view::JobView::brief).collect::<Vec<_>>())?;
     } else if jobs.is_empty() {
-        println!("No jobs.");
+        say!("No jobs.");
     } else {
-        println!("{}", table::jobs(&jobs, clock::unix_millis() as i64));
+        say!("{}", table::jobs(&jobs, clock::unix_millis() as i64));
         if jobs.len() == args.limit as usize {
-            println!("… the last {} that changed; --limit shows more", jobs.len());
+            say!("… the last {} that changed; --limit shows more", jobs.len());
         }
     }
     Ok(Exit::Done)
@@ -107,13 +107,13 @@ async fn show(id: &str, store: &SharedStore, json: bool) -> anyhow::Result<Exit>
     if json {
         view::print(&view::JobView::whole(&job, note.as_deref()))?;
     } else {
-        println!("{}", show::describe(&job, note.as_deref(), clock::unix_millis() as i64));
+        say!("{}", show::describe(&job, note.as_deref(), clock::unix_millis() as i64));
     }
     Ok(Exit::Done)
 }
 
 fn not_found(id: &str) -> Exit {
-    eprintln!("flowmonkey: there is no job {}", table::printable(id));
+    remark!("flowmonkey: there is no job {}", table::printable(id));
     Exit::NotFound
 }
 
@@ -122,18 +122,18 @@ async fn cancel_execution(id: &str, store: &SharedStore, json: bool) -> anyhow::
     if json {
         view::print(&serde_json::json!({ "cancelled": cancelled }))?;
     } else if cancelled {
-        println!("{id} and its jobs are cancelled");
+        say!("{id} and its jobs are cancelled");
     }
     if cancelled {
         return Ok(Exit::Done);
     }
     match store.execution(id).await? {
         Some(execution) => {
-            eprintln!("flowmonkey: execution {} is {}", table::printable(id), execution.status);
+            remark!("flowmonkey: execution {} is {}", table::printable(id), execution.status);
             Ok(Exit::Failed)
         }
         None => {
-            eprintln!("flowmonkey: there is no execution {}", table::printable(id));
+            remark!("flowmonkey: there is no execution {}", table::printable(id));
             Ok(Exit::NotFound)
         }
     }
@@ -147,7 +147,7 @@ async fn retry_all(filter: RetryFilter, store: &SharedStore, json: bool) -> anyh
     if json {
         view::print(&serde_json::json!({ "retried": retried }))?;
     } else {
-        println!("{retried} jobs are pending again");
+        say!("{retried} jobs are pending again");
     }
     Ok(Exit::Done)
 }
@@ -157,9 +157,9 @@ async fn stats(store: &SharedStore, json: bool) -> anyhow::Result<Exit> {
     if json {
         view::print(&handlers)?;
     } else if handlers.is_empty() {
-        println!("No jobs.");
+        say!("No jobs.");
     } else {
-        println!("{}", table::stats(&handlers));
+        say!("{}", table::stats(&handlers));
     }
     Ok(Exit::Done)
 }
@@ -198,13 +198,13 @@ async fn change(verb: Verb, ids: &[String], store: &SharedStore, json: bool) -> 
     for id in ids {
         match verb.apply(id, store).await? {
             Changed::Yes if json => changed_ids.push(id),
-            Changed::Yes => println!("{id} is {done}"),
+            Changed::Yes => say!("{id} is {done}"),
             Changed::NotFrom(status) => {
-                eprintln!("flowmonkey: {id} is {status}; only {from} jobs can be {done}");
+                remark!("flowmonkey: {id} is {status}; only {from} jobs can be {done}");
                 exit = Exit::Failed;
             }
             Changed::KeyTaken => {
-                eprintln!("flowmonkey: {id} cannot be {done}: another job holds its unique key");
+                remark!("flowmonkey: {id} cannot be {done}: another job holds its unique key");
                 exit = Exit::Failed;
             }
             Changed::NotFound => exit = not_found(id),

@@ -1,3 +1,4 @@
+use super::lines::{Lines, LinesEnd};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
@@ -14,15 +15,18 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Log lines go to stderr, so that stdout stays for results.
-pub(super) fn start(format: LogFormat) {
+/// Log lines go to stderr, so that stdout stays for results, until what this returns is dropped. A process that is killed
+/// loses those that wait: of the last ten milliseconds, or more if they are read too slowly.
+pub(super) fn start(format: LogFormat) -> std::io::Result<LinesEnd> {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new(FILTER_DEFAULT));
-    let lines = tracing_subscriber::fmt()
+    let (lines, end) = Lines::begin(std::io::stderr())?;
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(lines)
         .with_ansi(std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => lines.compact().init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => log.compact().init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
     }
+    Ok(end)
 }

@@ -8,6 +8,6 @@ pub(super) async fn migrate(target: &Target, json: bool) -> anyhow::Result<Exit>
         Database::Sqlite(path) => SqliteStore::open(&path).await?.close().await,
         Database::Embedded => drop(create_embedded().await?),
     }
-    println!("{}", if json { r#"{"migrated":true}"# } else { "The tables are those of this version." });
+    say!("{}", if json { r#"{"migrated":true}"# } else { "The tables are those of this version." });
     Ok(Exit::Done)
 }

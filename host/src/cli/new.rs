@@ -24,18 +24,15 @@ pub(super) fn new(args: &NewArgs, json: bool) -> anyhow::Result<Exit> {
         other => anyhow::Error::from(other),
     })?;
     if json {
-        println!("{:#}", json!({ "folder": folder, "name": args.name, "language": args.lang.name() }));
+        say!("{:#}", json!({ "folder": folder, "name": args.name, "language": args.lang.name() }));
         return Ok(Exit::Done);
     }
     let shown = folder.strip_prefix(".").unwrap_or(&folder).display();
-    println!(
-        "{shown}: a handler in {}. What to do next, and what it takes, is in {shown}/README.md:",
-        args.lang
-    );
-    println!("  cd {shown}");
-    println!("  flowmonkey build                     make the component");
-    println!("  flowmonkey test                      run its cases, without a database");
-    println!("  flowmonkey dev                       run jobs, and build again with each change");
-    println!("  flowmonkey handlers push .           put it into a database, for every runner");
+    say!("{shown}: a handler in {}. What to do next, and what it takes, is in {shown}/README.md:", args.lang);
+    say!("  cd {shown}");
+    say!("  flowmonkey build                     make the component");
+    say!("  flowmonkey test                      run its cases, without a database");
+    say!("  flowmonkey dev                       run jobs, and build again with each change");
+    say!("  flowmonkey handlers push .           put it into a database, for every runner");
     Ok(Exit::Done)
 }

@@ -87,13 +87,13 @@ pub(super) async fn schedules(
 /// Says what became of the schedule with this name, if it was found.
 fn changed(name: &str, found: bool, done: &str, json: bool) -> anyhow::Result<Exit> {
     if !found {
-        eprintln!("flowmonkey: there is no schedule {}", table::printable(name));
+        remark!("flowmonkey: there is no schedule {}", table::printable(name));
         return Ok(Exit::NotFound);
     }
     if json {
         view::print(&serde_json::json!({ "changed": [name] }))?;
     } else {
-        println!("{name} is {done}");
+        say!("{name} is {done}");
     }
     Ok(Exit::Done)
 }
@@ -167,9 +167,9 @@ fn list(upcoming: &[Upcoming], json: bool) -> anyhow::Result<Exit> {
     if json {
         view::print(&upcoming.iter().map(ScheduleView::of).collect::<Vec<_>>())?;
     } else if upcoming.is_empty() {
-        println!("No schedules.");
+        say!("No schedules.");
     } else {
-        println!("{}", table::schedules(upcoming, clock::unix_millis() as i64));
+        say!("{}", table::schedules(upcoming, clock::unix_millis() as i64));
     }
     Ok(Exit::Done)
 }

@@ -70,14 +70,14 @@ struct Source {
 }
 
 pub(super) async fn dev(args: DevArgs, target: &Target) -> anyhow::Result<Exit> {
-    logging::start(args.serve.log_format);
+    let _log = logging::start(args.serve.log_format)?;
     let settings = args.serve.settings(dev_defaults())?;
     let store = target.open_or_create(connections(&settings)).await?;
     serve(store, Source { folder: Some(args.folder), developed: true }, settings).await
 }
 
 pub(super) async fn run(args: RunArgs, target: &Target) -> anyhow::Result<Exit> {
-    logging::start(args.serve.log_format);
+    let _log = logging::start(args.serve.log_format)?;
     let settings = args.serve.settings(RawSettings::default())?;
     let store = target.open(connections(&settings)).await?;
     serve(store, Source { folder: args.handlers, developed: false }, settings).await

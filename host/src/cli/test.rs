@@ -104,7 +104,7 @@ async fn one(args: TestArgs, json: bool) -> anyhow::Result<Exit> {
     if json {
         super::view::print(&view::TrialView::of(&tried))?;
     } else {
-        println!("{}", show::whole(&tried, &input));
+        say!("{}", show::whole(&tried, &input));
     }
     Ok(if Ending::of(&tried.report.outcome).is_failure() { Exit::Failed } else { Exit::Done })
 }
@@ -125,10 +125,10 @@ async fn suite(args: TestArgs, json: bool) -> anyhow::Result<Exit> {
         let misses = case.expect.misses(&tried.report);
         let one = Ended { name: case.name, tried, misses };
         if !json && ended.is_empty() {
-            println!("{}", show::header());
+            say!("{}", show::header());
         }
         if !json {
-            println!("{}", show::case(&one));
+            say!("{}", show::case(&one));
         }
         ended.push(one);
     }
@@ -136,8 +136,8 @@ async fn suite(args: TestArgs, json: bool) -> anyhow::Result<Exit> {
     if json {
         super::view::print(&view::SuiteView::of(&ended))?;
     } else {
-        ended.iter().filter(|one| !one.is_ok()).for_each(|one| println!("\n{}", show::failed(one)));
-        println!("\n{} passed, {failed} failed", ended.len() - failed);
+        ended.iter().filter(|one| !one.is_ok()).for_each(|one| say!("\n{}", show::failed(one)));
+        say!("\n{} passed, {failed} failed", ended.len() - failed);
     }
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }

@@ -83,6 +83,6 @@ impl<'a> JobView<'a> {
 }
 
 pub(super) fn print<T: Serialize>(value: &T) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

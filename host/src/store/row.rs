@@ -76,16 +76,26 @@ where
     for<'r> i64: Decode<'r, <F::Row as Row>::Database> + Type<<F::Row as Row>::Database>,
 {
     fn text(&self, name: &str) -> Result<String, sqlx::Error> {
-        self.row().try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?).map_err(|why| named(why, name))
     }
     fn text_maybe(&self, name: &str) -> Result<Option<String>, sqlx::Error> {
-        self.row().try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?).map_err(|why| named(why, name))
     }
     fn int(&self, name: &str) -> Result<i64, sqlx::Error> {
-        self.row().try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?).map_err(|why| named(why, name))
     }
     fn int_maybe(&self, name: &str) -> Result<Option<i64>, sqlx::Error> {
-        self.row().try_get(self.place(name)?)
+        self.row().try_get(self.place(name)?).map_err(|why| named(why, name))
+    }
+}
+
+/// An error that names the column instead of its place.
+fn named(why: sqlx::Error, name: &str) -> sqlx::Error {
+    match why {
+        sqlx::Error::ColumnDecode { source, .. } => {
+            sqlx::Error::ColumnDecode { index: name.to_owned(), source }
+        }
+        why => why,
     }
 }
 

@@ -88,7 +88,7 @@ async fn waits_for_a_signal(rig: &Rig) -> Result<(), String> {
 
 async fn log(rig: &Rig) -> Result<(), String> {
     let job = ended(rig, "log", json!({})).await?;
-    let lines = rig.lines(&job.id);
+    let lines = rig.lines(&job.id).await;
     for level in ["info", "warn", "error"] {
         let is_it = |line: &&Value| {
             line["level"] == level.to_uppercase().as_str()
@@ -105,7 +105,7 @@ async fn log(rig: &Rig) -> Result<(), String> {
 
 async fn prints(rig: &Rig) -> Result<(), String> {
     let job = ended(rig, "print", json!({"out": "words ü", "err": "other words"})).await?;
-    let text = format!("{:?}", rig.lines(&job.id));
+    let text = format!("{:?}", rig.lines(&job.id).await);
     match ["words ü", "other words"].iter().find(|words| !text.contains(**words)) {
         Some(words) => Err(format!("{words:?} is not in {text}")),
         None => Ok(()),

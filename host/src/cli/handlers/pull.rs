@@ -26,7 +26,7 @@ pub(in crate::cli) async fn pull(args: PullArgs, target: &Target, json: bool) ->
         match stored(&target.open(1).await?, &args.what).await? {
             Some(found) => found,
             None => {
-                eprintln!("flowmonkey: there is no {} in the database", args.what);
+                remark!("flowmonkey: there is no {} in the database", args.what);
                 return Ok(Exit::NotFound);
             }
         }
@@ -36,7 +36,7 @@ pub(in crate::cli) async fn pull(args: PullArgs, target: &Target, json: bool) ->
     if json {
         view::print(&json!({ "handler": parts.name, "from": from, "folder": folder, "files": files }))?;
     } else {
-        println!("{from} is in {}: {}", folder.display(), files.join(", "));
+        say!("{from} is in {}: {}", folder.display(), files.join(", "));
     }
     Ok(Exit::Done)
 }

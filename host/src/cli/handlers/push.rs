@@ -195,7 +195,7 @@ impl Report<'_> {
         if json {
             view::print(&self.json(ending))?;
         } else {
-            println!("{}\n\n{}", pairs(&self.facts()), printable(&self.sentence(ending)));
+            say!("{}\n\n{}", pairs(&self.facts()), printable(&self.sentence(ending)));
         }
         Ok(Exit::Done)
     }

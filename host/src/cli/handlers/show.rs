@@ -23,7 +23,7 @@ pub(super) async fn list(store: &SharedStore, json: bool) -> anyhow::Result<Exit
         return Ok(Exit::Done);
     }
     if handlers.is_empty() {
-        println!("No handlers in the database; `flowmonkey handlers push` puts one there.");
+        say!("No handlers in the database; `flowmonkey handlers push` puts one there.");
         return Ok(Exit::Done);
     }
     let now = clock::unix_millis() as i64;
@@ -41,7 +41,7 @@ pub(super) async fn list(store: &SharedStore, json: bool) -> anyhow::Result<Exit
         let changed = format!("{} ago by {}", age(now - row.updated_at), row.updated_by);
         [row.name.clone(), active, canary.unwrap_or_default(), on.to_string(), changed, note]
     };
-    println!(
+    say!(
         "{}",
         rows(["HANDLER", "ACTIVE", "CANARY", "RUNNERS", "CHANGED", "NOTE"], handlers.iter().map(line))
     );
@@ -50,7 +50,7 @@ pub(super) async fn list(store: &SharedStore, json: bool) -> anyhow::Result<Exit
 
 pub(super) async fn show(store: &SharedStore, name: &str, json: bool) -> anyhow::Result<Exit> {
     let Some(handler) = &store.handler_row(name).await? else {
-        eprintln!("flowmonkey: there is no handler {:?} in the database", printable(name));
+        remark!("flowmonkey: there is no handler {:?} in the database", printable(name));
         return Ok(Exit::NotFound);
     };
     let versions = store.versions(name).await?;
@@ -63,7 +63,7 @@ pub(super) async fn show(store: &SharedStore, name: &str, json: bool) -> anyhow:
         shown["trail"] = trail.iter().map(trail_json).collect();
         view::print(&shown)?;
     } else {
-        println!("{}", text(handler, &versions, &running, &trail, clock::unix_millis() as i64));
+        say!("{}", text(handler, &versions, &running, &trail, clock::unix_millis() as i64));
     }
     Ok(Exit::Done)
 }

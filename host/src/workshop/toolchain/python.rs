@@ -2,6 +2,7 @@ use super::read;
 use crate::workshop::tool::{self, Missing};
 use crate::workshop::world::{self, Imports};
 use crate::workshop::{Fault, Language, Workplace};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -61,7 +62,8 @@ async fn run(build: &mut Command) -> Result<(), Fault> {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    eprintln!("{}", own_words(&words));
+    // Who would have read them may be gone.
+    let _ = writeln!(std::io::stderr(), "{}", own_words(&words));
     Err(Fault::Failed(format!("{TOOL} cannot build {}; its words are above", Language::Python.marker())))
 }
 
